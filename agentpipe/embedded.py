@@ -98,6 +98,9 @@ class Postgres:
             self.stop()
             raise
 
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def stop(self) -> None:
         """Shut the server down, wait for it, and let the data directory go."""
         if self._process is not None:

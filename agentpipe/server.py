@@ -1,0 +1,129 @@
+"""The web server and, in the same loop, the worker: started together, stopped in order."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from types import FrameType
+
+import structlog
+import uvicorn
+from django.conf import settings
+from procrastinate.contrib.django import app as jobs
+from procrastinate.contrib.django.django_connector import DjangoConnector
+
+from streaming import hub
+
+MIB = 1024 * 1024
+PING_TIMEOUT_S = 20
+REQUESTS_END_WITHIN_S = 10
+JOBS_END_WITHIN_S = 5
+JOBS_AT_ONCE = 100
+WORKER_REST_S = 1.0
+WORKER_REST_MOST_S = 30.0
+
+logger = structlog.get_logger(__name__)
+
+
+def run(
+    door: socket.socket,
+    *,
+    with_worker: bool,
+    announce: Callable[[], None],
+    every_second: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; a second one raises KeyboardInterrupt instead of waiting."""
+    config = uvicorn.Config(
+        "agentpipe.asgi:application",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_ping_interval=settings.STREAM_HEARTBEAT_S,
+        ws_ping_timeout=PING_TIMEOUT_S,
+        ws_max_size=2 * MIB,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=settings.BEHIND_TLS,
+        timeout_graceful_shutdown=REQUESTS_END_WITHIN_S,
+        callback_notify=every_second,
+        timeout_notify=0,
+    )
+    server = Server(config, announce)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_serve(server, door, with_worker=with_worker))
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that says when it is ready and sends followers away before it waits for them."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await hub.close()
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            raise KeyboardInterrupt
+        self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        # Uvicorn's own raises the signal again at the end, and would make an orderly stop a crash.
+        known = {number: signal.signal(number, self.handle_exit) for number in STOPPING}
+        try:
+            yield
+        finally:
+            for number, handler in known.items():
+                signal.signal(number, handler)
+
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+async def _serve(server: Server, door: socket.socket, *, with_worker: bool) -> None:
+    worker = asyncio.create_task(keep_working()) if with_worker else None
+    try:
+        await server.serve(sockets=[door])
+    finally:
+        if worker is not None:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
+
+
+async def keep_working() -> None:
+    """Run the worker, and run it again when it crashes: the web server goes on meanwhile."""
+    clock = asyncio.get_running_loop().time
+    rest_s = WORKER_REST_S
+    while True:
+        began = clock()
+        try:
+            await _work()
+        except Exception:
+            logger.exception("worker.crashed", again_in_s=rest_s)
+        if clock() - began > WORKER_REST_MOST_S:
+            rest_s = WORKER_REST_S
+        await asyncio.sleep(rest_s)
+        rest_s = min(2 * rest_s, WORKER_REST_MOST_S)
+
+
+async def _work() -> None:
+    # An app of its own: requests go on queueing jobs in Django's connection and transaction.
+    connector = jobs.connector
+    assert isinstance(connector, DjangoConnector)
+    worker = jobs.with_connector(connector.get_worker_connector())
+    async with worker.open_async():
+        await worker.run_worker_async(
+            concurrency=JOBS_AT_ONCE,
+            install_signal_handlers=False,
+            shutdown_graceful_timeout=JOBS_END_WITHIN_S,
+        )
