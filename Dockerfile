@@ -1,0 +1,26 @@
+FROM python:3.12-slim
+
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    UV_PYTHON_DOWNLOADS=never \
+    UV_COMPILE_BYTECODE=1 \
+    PATH=/app/.venv/bin:$PATH
+
+RUN pip install --no-cache-dir uv==0.13.8 \
+    && useradd --create-home --uid 1000 agentpipe \
+    && install -d -o agentpipe /app /data
+
+USER agentpipe
+WORKDIR /app
+COPY --chown=agentpipe pyproject.toml uv.lock ./
+RUN uv sync --locked --no-dev --no-cache
+COPY --chown=agentpipe . .
+RUN AGENTPIPE_DATA_DIR=/tmp/build python manage.py collectstatic --noinput && rm -r /tmp/build
+
+ENV AGENTPIPE_HOST=0.0.0.0 \
+    AGENTPIPE_DATA_DIR=/data
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ.get('PORT', 8000)}/readyz\", timeout=4)"]
+CMD ["python", "manage.py", "up"]

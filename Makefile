@@ -1,0 +1,61 @@
+# Needs Python 3.11 or newer and make, and nothing else: everything is installed into .uv and .venv.
+# PYTHON names the interpreter, ARGS goes to pytest: make test ARGS="tests/roads -x"
+
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+UV := UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=.venv .uv/bin/uv
+IN := .venv/bin/python
+
+define TOO_OLD
+import importlib.util, sys
+lacking = [name for name in ("venv", "ensurepip") if not importlib.util.find_spec(name)]
+if sys.version_info < (3, 11):
+    sys.exit(f"AgentPipe needs Python 3.11 or newer, and this is {sys.version.split()[0]}. "
+             "Name another one: make PYTHON=/path/to/python3.11 ...")
+if lacking:
+    sys.exit(f"This Python has no {' and no '.join(lacking)}. "
+             "Install it (Debian, Ubuntu: apt install python3-venv) and try again.")
+endef
+export TOO_OLD
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint types house check bench
+
+help: ## list what there is
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile
+
+setup: .venv/synced ## install everything into .venv (the others do it when needed)
+
+run: export AGENTPIPE_LOCAL ?= 1
+run: .venv/synced ## start the server on http://127.0.0.1:8000/ (PORT=9000 make run for another)
+	@exec $(IN) manage.py up
+
+test: .venv/synced ## run the tests
+	$(IN) -m pytest $(ARGS)
+
+lint: .venv/synced ## check the code's style
+	$(IN) -m ruff check .
+	$(IN) -m ruff format --check .
+
+types: .venv/synced ## check the types
+	$(IN) -m mypy .
+
+house: .venv/synced ## check the floor plan: who may import whom, which files there are
+	$(IN) .venv/bin/lint-imports
+	$(IN) -m pytest -q tests/test_house.py
+
+check: house lint types test ## all of the above, as CI does
+
+bench: .venv/synced ## measure the fan-out to many readers
+	$(IN) -m benchmarks.fanout
+
+.venv/synced: pyproject.toml uv.lock .uv/$(UV_VERSION)
+	@$(UV) sync --locked --quiet --python .uv/bin/python
+	@touch $@
+
+.uv/$(UV_VERSION):
+	@$(PYTHON) -c "$$TOO_OLD"
+	@echo "Installing the dependencies, once ..."
+	@$(PYTHON) -m venv --clear .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
