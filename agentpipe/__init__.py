@@ -1,0 +1,1 @@
+"""The roof: settings, doors and wiring. It decides nothing."""

@@ -1,0 +1,141 @@
+"""The one table from error to status, and the one body; pages get a page."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from rest_framework.exceptions import Throttled, ValidationError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler, set_rollback
+
+from agentpipe.api.authentication import Refused
+from conversations.errors import (
+    BodyTooLarge,
+    ConversationNotFound,
+    MissingScope,
+    ProjectNotFound,
+)
+from conversations.ingest.reading import InvalidJSON
+from streaming.errors import CursorMalformed, TopicForbidden, TopicUnknown
+
+STATUS: dict[type[Exception], int] = {
+    CursorMalformed: 400,
+    InvalidJSON: 400,
+    MissingScope: 403,
+    TopicForbidden: 403,
+    ConversationNotFound: 404,
+    ProjectNotFound: 404,
+    TopicUnknown: 404,
+    BodyTooLarge: 413,
+}
+RETRY_AFTER_S = 2
+JSON_PREFIXES = ("/api/", "/healthz", "/readyz", "/metrics")
+
+
+def handle(error: Exception, context: dict[str, Any]) -> HttpResponseBase | None:
+    """DRF's exception handler: None leaves the error to Django, which logs it and answers 500."""
+    set_rollback()
+    view, request = context["view"], context["request"]._request
+    answer = _answer(error, view)
+    if answer is None:
+        return None
+    status, body, headers = answer
+    if getattr(view, "is_page", False):
+        return _page(request, status, str(body["error"]))
+    return Response(body, status=status, headers=headers)
+
+
+def _answer(error: Exception, view: object) -> tuple[int, dict[str, Any], dict[str, str]] | None:
+    if isinstance(error, Refused):
+        headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+        return error.status, {"error": str(error)}, headers
+    if isinstance(error, Throttled):
+        return _throttled(error, view)
+    if isinstance(error, InvalidJSON):
+        return 400, {"error": "Invalid JSON", "message": str(error)}, {}
+    if isinstance(error, OperationalError):
+        wait = {"Retry-After": str(RETRY_AFTER_S)}
+        return 503, {"error": "The database cannot be reached, try again"}, wait
+    if isinstance(error, ValidationError):
+        return 400, _validation_body(error), {}
+    for known, status in STATUS.items():
+        if isinstance(error, known):
+            return status, {"error": str(error) or known.__doc__}, {}
+    answered = exception_handler(error, {})
+    if answered is None:
+        return None
+    message = answered.data.get("detail", "Bad request")
+    return answered.status_code, {"error": str(message)}, dict(answered.headers.items())
+
+
+def _throttled(error: Throttled, view: object) -> tuple[int, dict[str, Any], dict[str, str]]:
+    wait_s = int(getattr(error, "wait", None) or 1)
+    # The command-line tool drops for good what it is refused with a 4xx; a 503 it sends again.
+    status = 503 if getattr(view, "throttle_scope", None) == "bridge" else 429
+    body = {"error": "Rate limit exceeded", "retryAfter": wait_s}
+    return status, body, {"Retry-After": str(wait_s)}
+
+
+def _validation_body(error: ValidationError) -> dict[str, Any]:
+    details = [
+        {"path": path, "message": str(fault), "code": getattr(fault, "code", "invalid")}
+        for path, fault in _faults(error.detail, [])
+    ]
+    first = details[0]
+    return {
+        "error": "Validation failed",
+        "message": first["message"],
+        "field": ".".join(map(str, first["path"])),
+        "details": details,
+    }
+
+
+def _faults(found: Any, path: list[str | int]) -> list[tuple[list[str | int], Any]]:
+    if isinstance(found, dict):
+        return [
+            fault
+            for name, inner in found.items()
+            for fault in _faults(inner, path if name == "non_field_errors" else [*path, name])
+        ]
+    if isinstance(found, list):
+        return [fault for inner in found for fault in _faults(inner, path)]
+    return [(path, found)]
+
+
+# What Django itself answers, in the same form
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    return _plain(request, 400, "Bad request")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    return _plain(request, 403, "You may not do this")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    return _plain(request, 404, "Not found")
+
+
+def failed(request: HttpRequest) -> HttpResponseBase:
+    return _plain(request, 500, "Internal server error")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    return _plain(request, 403, "The form has expired: reload the page and send it again")
+
+
+def _plain(request: HttpRequest, status: int, message: str) -> HttpResponseBase:
+    if request.path.startswith(JSON_PREFIXES):
+        return JsonResponse({"error": message}, status=status)
+    return _page(request, status, message)
+
+
+def _page(request: HttpRequest, status: int, message: str) -> HttpResponse:
+    if status == 401:
+        return redirect(f"{reverse('login')}?{urlencode({'next': request.get_full_path()})}")
+    return render(request, "error.html", {"status": status, "message": message}, status=status)

@@ -1,0 +1,153 @@
+"""How often: moving windows, shared by all processes where there is a Redis."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from limits import RateLimitItem, RateLimitItemPerSecond
+from limits.storage import MemoryStorage, storage_from_string
+from limits.strategies import MovingWindowRateLimiter
+from redis import BlockingConnectionPool, RedisError
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from conversations.access import Caller, caller_of
+from streaming.events import iso
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
+
+STORAGE_TIMEOUT_S = 1.0
+
+T = TypeVar("T")
+logger = structlog.get_logger(__name__)
+
+
+class RateExceeded(Exception):
+    """Rate limit exceeded"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What one caller may do of one thing."""
+
+    item: RateLimitItem
+    name: str
+    rated_as: str
+
+    def spend(self) -> bool:
+        return _asking(lambda limiter: limiter.hit(self.item, self.name, self.rated_as))
+
+    def headers(self) -> dict[str, str]:
+        stats = _asking(
+            lambda limiter: limiter.get_window_stats(self.item, self.name, self.rated_as)
+        )
+        return {
+            "X-RateLimit-Limit": str(self.item.amount),
+            "X-RateLimit-Remaining": str(max(0, stats.remaining)),
+            "X-RateLimit-Reset": iso(datetime.fromtimestamp(stats.reset_time, UTC)),
+        }
+
+    def wait_s(self) -> int:
+        stats = _asking(
+            lambda limiter: limiter.get_window_stats(self.item, self.name, self.rated_as)
+        )
+        return max(1, math.ceil(stats.reset_time - time.time()))
+
+
+def rate_of(name: str, caller: Caller) -> Rate | None:
+    """The caller's rate for this, by its key or by the settings; None where it is not counted."""
+    written = caller.rates.get(name) or settings.RATES[name]
+    if caller.rated_as is None or written == "0":
+        return None
+    return Rate(_item(written), name, caller.rated_as)
+
+
+def spend(name: str, caller: Caller) -> None:
+    rate = rate_of(name, caller)
+    if rate and not rate.spend():
+        raise RateExceeded
+
+
+class RateLimit(BaseThrottle):
+    """Counts requests to views with a `throttle_scope`.
+
+    A view with `throttle_when_read` learns its scope from the body, and then asks again; until
+    then its rate is only known, so that the answer can show it.
+    """
+
+    rate: Rate | None = None
+
+    def allow_request(self, request: Request, view: "APIView") -> bool:
+        name = getattr(view, "throttle_scope", None)
+        self.rate = rate_of(name, caller_of(request)) if name else None
+        request._request.rate = self.rate  # type: ignore[attr-defined]
+        if self.rate is None or getattr(view, "throttle_when_read", False):
+            return True
+        return self.rate.spend()
+
+    def wait(self) -> float | None:
+        return self.rate.wait_s() if self.rate else None
+
+
+Respond = Callable[[HttpRequest], HttpResponseBase]
+
+
+def rate_headers(respond: Respond) -> Respond:
+    """Show the rate of a limited door on each of its answers."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = respond(request)
+        rate: Rate | None = getattr(request, "rate", None)
+        if rate is not None:
+            for name, value in rate.headers().items():
+                response[name] = value
+        return response
+
+    return middleware
+
+
+@cache
+def _item(written: str) -> RateLimitItem:
+    amount, _, seconds = written.partition("/")
+    return RateLimitItemPerSecond(int(amount), int(seconds))
+
+
+@cache
+def _own_limiter() -> MovingWindowRateLimiter:
+    return MovingWindowRateLimiter(MemoryStorage())
+
+
+@cache
+def _shared_limiter() -> MovingWindowRateLimiter:
+    pool: Any = BlockingConnectionPool.from_url(
+        settings.REDIS_URL,
+        max_connections=20,
+        timeout=STORAGE_TIMEOUT_S,
+        socket_timeout=STORAGE_TIMEOUT_S,
+        socket_connect_timeout=STORAGE_TIMEOUT_S,
+    )
+    return MovingWindowRateLimiter(storage_from_string(settings.REDIS_URL, connection_pool=pool))
+
+
+_rests_until = 0.0
+
+
+def _asking(ask: Callable[[MovingWindowRateLimiter], T]) -> T:
+    """Ask the shared windows; without them each process counts for itself and nobody is refused."""
+    global _rests_until
+    if settings.REDIS_URL and time.monotonic() >= _rests_until:
+        try:
+            return ask(_shared_limiter())
+        except RedisError as error:
+            _rests_until = time.monotonic() + STORAGE_TIMEOUT_S
+            logger.warning("rates.not_shared", reason=repr(error))
+    return ask(_own_limiter())

@@ -1,0 +1,22 @@
+"""The wiring: HTTP to Django, sockets to the consumers, both behind the same door."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentpipe.settings")
+
+from django.core.asgi import get_asgi_application
+
+django_application = get_asgi_application()
+
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - models need Django first
+
+from agentpipe.api.authentication import SocketAuthentication  # noqa: E402
+from agentpipe.api.body import BodyLimit  # noqa: E402
+from agentpipe.routing import sockets  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {
+        "http": BodyLimit(django_application),
+        "websocket": SocketAuthentication(URLRouter(sockets)),
+    }
+)

@@ -1,0 +1,15 @@
+"""The list of sockets; each path names its topic."""
+
+from django.urls import path, re_path
+
+from streaming.consumers import FollowConsumer, ManyStreamsConsumer, NoSuchStream
+
+sockets = [
+    path("api/stream", ManyStreamsConsumer.as_asgi()),
+    path("api/stream/projects/<str:project>", FollowConsumer.as_asgi(stream="project:{project}")),
+    path(
+        "api/stream/conversations/<str:conversation>",
+        FollowConsumer.as_asgi(stream="conversation:{conversation}"),
+    ),
+    re_path("", NoSuchStream.as_asgi()),
+]

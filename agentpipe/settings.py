@@ -1,0 +1,197 @@
+"""The one settings file. Machines differ by their environment; `.env.example` lists all of it."""
+
+from pathlib import Path
+
+import django_stubs_ext
+
+from agentpipe import embedded, env
+
+# Lets classes such as ModelAdmin[Topic] say at run time what they say to mypy.
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.text("AGENTPIPE_DATA_DIR", str(BASE_DIR / "var"))).expanduser().absolute()
+
+# Where it runs
+
+HOST = env.text("AGENTPIPE_HOST", "127.0.0.1")
+PORT = env.integer("PORT", 8000, least=1, most=65535)
+LOCAL_MODE = env.flag("AGENTPIPE_LOCAL")
+SECRET_KEY = env.text("AGENTPIPE_SECRET_KEY") or env.kept_secret(DATA_DIR / "secret_key")
+BRIDGE_API_KEY = env.text("AGENTPIPE_BRIDGE_API_KEY")
+BRIDGE_API_KEY_FILE = DATA_DIR / "bridge_api_key"
+# In local mode a foreign Host is not refused here but by authentication, which answers in JSON.
+ALLOWED_HOSTS = (
+    ["*"] if LOCAL_MODE else env.words("AGENTPIPE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+)
+ALLOWED_ORIGINS = env.origins("ALLOWED_ORIGINS")
+BEHIND_TLS = env.flag("AGENTPIPE_TLS")
+
+# What it is made of
+
+DEBUG = False
+ROOT_URLCONF = "agentpipe.urls"
+ASGI_APPLICATION = "agentpipe.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = [
+    "agentpipe",
+    "conversations",
+    "streaming",
+    "procrastinate.contrib.django",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "corsheaders",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "agentpipe.api.throttling.rate_headers",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Where things are kept
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        **env.database("DATABASE_URL", fallback=embedded.address(DATA_DIR)),
+        "OPTIONS": {
+            "pool": {"min_size": 0, "max_size": 20, "timeout": 10},
+            "application_name": "agentpipe",
+            "connect_timeout": 5,
+        },
+    }
+}
+REDIS_URL = env.redis("REDIS_URL")
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {
+            "hosts": [
+                {"address": REDIS_URL, "socket_connect_timeout": 2, "health_check_interval": 15}
+            ],
+            "prefix": "agentpipe",
+        },
+    }
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# Served from where they lie: there is no build and nothing to collect.
+WHITENOISE_USE_FINDERS = True
+
+# Who may call
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "feed"
+LOGOUT_REDIRECT_URL = "login"
+CSRF_FAILURE_VIEW = "agentpipe.api.errors.csrf_failure"
+CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
+CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = ("accept", "authorization", "content-type", "idempotency-key", "last-event-id")
+CORS_EXPOSE_HEADERS = (
+    "Retry-After",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+)
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+X_FRAME_OPTIONS = "DENY"
+RATES = {
+    "ingest": env.rate("AGENTPIPE_RATE_INGEST", "100/60"),
+    "bridge": env.rate("AGENTPIPE_RATE_BRIDGE", "6000/60"),
+    "upload": env.rate("AGENTPIPE_RATE_UPLOAD", "10/60"),
+    "streams": env.rate("AGENTPIPE_RATE_STREAMS", "600/60"),
+    "messages": env.rate("AGENTPIPE_RATE_MESSAGES", "60/60"),
+}
+
+# How it talks
+
+APPEND_SLASH = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+KIB = 1024
+BODY_LIMIT = 1024 * KIB
+BODY_LIMITS = {"/api/ingest/batch": 16 * 1024 * KIB}
+# The limits above are kept at the door, before Django reads a body.
+DATA_UPLOAD_MAX_MEMORY_SIZE = None
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["agentpipe.api.authentication.CallerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["agentpipe.api.authentication.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["agentpipe.api.throttling.RateLimit"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "agentpipe.api.negotiation.AlwaysJSON",
+    "DEFAULT_PAGINATION_CLASS": "agentpipe.api.pagination.Pages",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["agentpipe.api.negotiation.StrictJSON"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "agentpipe.api.errors.handle",
+    "URL_FORMAT_OVERRIDE": None,
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "AgentPipe",
+    "DESCRIPTION": "See what a team's AI agents are doing, live, and keep the record.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# Questions that a low floor puts to a higher one, by dotted path
+
+STREAMING_TOPICS = {
+    "project": "conversations.access.project_topic",
+    "conversation": "conversations.access.conversation_topic",
+}
+STREAM_HEARTBEAT_S = 15
+STREAM_PULSE_S = 1
+STREAM_RETENTION_DAYS = env.integer("AGENTPIPE_STREAM_RETENTION_DAYS", 30, least=0, most=36500)
+
+# What it says of itself
+
+LOG_LEVEL = env.text("AGENTPIPE_LOG_LEVEL", "INFO").upper()
+LOG_JSON = env.flag("AGENTPIPE_LOG_JSON")
+LOGGING_CONFIG = "agentpipe.logs.configure"
+LOGGING = {"level": LOG_LEVEL, "as_json": LOG_JSON}

@@ -1,0 +1,1 @@
+"""The activity: runs, their progress, and the backends that talk to a model."""

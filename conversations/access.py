@@ -1,0 +1,147 @@
+"""The single gate: who may see and do what. Whatever one may not see does not exist."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import QuerySet
+from django.utils import timezone
+from rest_framework.request import Request
+
+from conversations.errors import ConversationNotFound, ProjectNotFound
+from conversations.models import (
+    DEFAULT_PROJECT,
+    ApiKey,
+    Conversation,
+    Project,
+    Scope,
+    digest_of,
+)
+from streaming.errors import TopicUnknown
+
+USE_NOTED_EVERY = timedelta(minutes=1)
+ALL_SCOPES = frozenset(Scope.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, and how far that reaches."""
+
+    # The one project that a key, or being local, opens. A user's projects are those of the user.
+    own_project: Project | None = None
+    user: User | AnonymousUser = field(default_factory=AnonymousUser)
+    key_id: int | None = None
+    scopes: frozenset[str] = ALL_SCOPES
+    # All that a stream token opens of its project.
+    only_topic: str | None = None
+    # By what rates are counted; None is not counted.
+    rated_as: str | None = None
+    rates: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def project(self) -> Project:
+        """The project of a caller that has just one."""
+        if self.own_project is None:
+            raise ProjectNotFound
+        return self.own_project
+
+
+def caller_of(request: Request) -> Caller:
+    """The caller that authentication has put into a request."""
+    caller = request.auth
+    assert isinstance(caller, Caller)
+    return caller
+
+
+def default_project() -> Project:
+    return Project.objects.get_or_create(slug=DEFAULT_PROJECT)[0]
+
+
+def caller_with_key(secret: str) -> Caller | None:
+    """The caller behind an API key; None where there is no such key or it was revoked."""
+    key = ApiKey.objects.usable().select_related("project").filter(digest=digest_of(secret)).first()
+    if key is None:
+        return None
+    _note_use(key)
+    return caller_with(key)
+
+
+def caller_with(key: ApiKey) -> Caller:
+    return Caller(
+        own_project=key.project,
+        key_id=key.pk,
+        scopes=frozenset(key.scopes),
+        rated_as=f"key:{key.pk}",
+        rates=key.rates,
+    )
+
+
+def caller_as_user(user: User) -> Caller:
+    return Caller(user=user, rated_as=f"user:{user.pk}")
+
+
+def projects_of(caller: Caller) -> QuerySet[Project]:
+    if caller.own_project is not None:
+        return Project.objects.filter(pk=caller.own_project.pk)
+    if caller.user.is_staff:
+        return Project.objects.all()
+    return Project.objects.filter(members=caller.user.pk)
+
+
+def project_for(caller: Caller, name: str | None) -> Project:
+    """The named project (by slug or id), or where none is named the caller's first."""
+    projects = projects_of(caller)
+    if name is not None:
+        known = projects.filter(slug=name) if "\0" not in name else projects.none()
+        if not known.exists() and name.isascii() and name.isdigit() and len(name) < 19:
+            known = projects.filter(pk=int(name))
+    else:
+        known = projects.order_by("pk")
+    project = known.first()
+    if project is None:
+        raise ProjectNotFound
+    return project
+
+
+def conversation_for(caller: Caller, public_id: str) -> Conversation:
+    """Raises ConversationNotFound also where it exists and is not for the caller."""
+    if "\0" in public_id:
+        raise ConversationNotFound
+    found = (
+        Conversation.objects.filter(public_id=public_id, project__in=projects_of(caller))
+        .select_related("project")
+        .order_by("pk")
+        .first()
+    )
+    if found is None:
+        raise ConversationNotFound
+    return found
+
+
+def project_topic(caller: Caller, name: str) -> str:
+    """The topic behind `project:NAME`."""
+    try:
+        return _within_token(caller, project_for(caller, name).topic)
+    except ProjectNotFound as error:
+        raise TopicUnknown from error
+
+
+def conversation_topic(caller: Caller, public_id: str) -> str:
+    """The topic behind `conversation:ID`."""
+    try:
+        return _within_token(caller, conversation_for(caller, public_id).topic)
+    except ConversationNotFound as error:
+        raise TopicUnknown from error
+
+
+def _within_token(caller: Caller, topic: str) -> str:
+    if caller.only_topic not in {None, topic}:
+        raise TopicUnknown
+    return topic
+
+
+def _note_use(key: ApiKey) -> None:
+    """Once a minute and not at every request: a key in use is no reason to write all the time."""
+    now = timezone.now()
+    if key.last_used_at is None or now - key.last_used_at > USE_NOTED_EVERY:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)

@@ -1,0 +1,79 @@
+"""The shapes of history as documents describe them; `conversations.events` makes the values."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from conversations import events
+from conversations.models import Conversation, Message, Participant
+
+Shape = dict[str, Any]
+
+
+class ParticipantSerializer(serializers.Serializer[Participant]):
+    agentId = serializers.CharField()
+    agentType = serializers.CharField()
+    agentName = serializers.CharField()
+    agentVersion = serializers.CharField(allow_null=True)
+    model = serializers.CharField(allow_null=True)
+    prompt = serializers.CharField(allow_null=True)
+    announcement = serializers.CharField(allow_null=True)
+    settings = serializers.JSONField()
+
+    def to_representation(self, instance: Participant) -> Shape:
+        return events.participant_shape(instance)
+
+
+class ConversationSerializer(serializers.Serializer[Conversation]):
+    id = serializers.CharField()
+    projectId = serializers.CharField()
+    kind = serializers.ChoiceField(Conversation.Kind.choices)
+    name = serializers.CharField()
+    mode = serializers.CharField()
+    status = serializers.ChoiceField(Conversation.Status.choices)
+    source = serializers.CharField()  # type: ignore[assignment]  # also an option of a Field
+    initialPrompt = serializers.CharField()
+    maxTurns = serializers.IntegerField(allow_null=True)
+    metadata = serializers.JSONField()
+    participants = ParticipantSerializer(many=True)
+    totalMessages = serializers.IntegerField()
+    totalTokens = serializers.IntegerField()
+    totalCost = serializers.FloatField()
+    totalDuration = serializers.IntegerField(help_text="Milliseconds")
+    summary = serializers.JSONField(allow_null=True)
+    systemInfo = serializers.JSONField(allow_null=True)
+    errorMessage = serializers.CharField(allow_null=True)
+    startedAt = serializers.DateTimeField()
+    completedAt = serializers.DateTimeField(allow_null=True)
+    createdAt = serializers.DateTimeField()
+    updatedAt = serializers.DateTimeField()
+
+    def to_representation(self, instance: Conversation) -> Shape:
+        return events.conversation_shape(
+            instance, list(instance.participants.all()), project=instance.project.slug
+        )
+
+
+class MessageSerializer(serializers.Serializer[Message]):
+    id = serializers.CharField()
+    conversationId = serializers.CharField()
+    agentId = serializers.CharField()
+    agentName = serializers.CharField()
+    agentType = serializers.CharField()
+    agentVersion = serializers.CharField(allow_null=True)
+    role = serializers.CharField()
+    content = serializers.CharField()
+    timestamp = serializers.DateTimeField()
+    sequenceNumber = serializers.IntegerField()
+    turnNumber = serializers.IntegerField(allow_null=True)
+    model = serializers.CharField(allow_null=True)
+    duration = serializers.IntegerField(allow_null=True, help_text="Milliseconds")
+    inputTokens = serializers.IntegerField(allow_null=True)
+    outputTokens = serializers.IntegerField(allow_null=True)
+    totalTokens = serializers.IntegerField(allow_null=True)
+    cost = serializers.FloatField(allow_null=True)
+    status = serializers.CharField()
+    metadata = serializers.JSONField()
+
+    def to_representation(self, instance: Message) -> Shape:
+        return events.message_shape(instance, conversation=instance.conversation.public_id)

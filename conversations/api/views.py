@@ -1,0 +1,214 @@
+"""Reading the record: lists, one conversation, its messages and events, and its streams."""
+
+from typing import Any
+
+from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
+from django.db.models.expressions import RawSQL
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from conversations.access import caller_of, conversation_for, project_for
+from conversations.api.serializers import (
+    ConversationSerializer,
+    MessageSerializer,
+    ParticipantSerializer,
+)
+from conversations.events import INGEST_KINDS
+from conversations.models import Conversation, Message, Participant
+from streaming import topics, wire
+from streaming.events import Filter, seq_of
+from streaming.log import read_after
+from streaming.sse import sse_response
+
+ORDER = ("sequence_number", "timestamp", "id")
+NO_SUCH_MESSAGE = "There is no such message"
+INGEST = Filter(kinds=INGEST_KINDS)
+PAGING = [
+    OpenApiParameter("page", int, description="From 1 up"),
+    OpenApiParameter("page_size", int, description="At most 100; 20 unless told"),
+]
+
+
+def _pages() -> Any:
+    pagination: Any = api_settings.DEFAULT_PAGINATION_CLASS
+    return pagination()
+
+
+def _page(view: APIView, queryset: QuerySet[Any], serializer: Any) -> Response:
+    pages = _pages()
+    items = pages.paginate_queryset(queryset, view.request, view=view)
+    answer: Response = pages.get_paginated_response(serializer(items, many=True).data)
+    return answer
+
+
+class ConversationsView(APIView):
+    scope = "read"
+
+    @extend_schema(
+        summary="Conversations, newest first",
+        parameters=[
+            *PAGING,
+            OpenApiParameter("status", str, description="ACTIVE, COMPLETED, INTERRUPTED or ERROR"),
+            OpenApiParameter("mode", str),
+            OpenApiParameter("source", str),
+            OpenApiParameter("agent", str, description="The id or type of an agent"),
+            OpenApiParameter("project", str, description="For people with several projects"),
+        ],
+        responses=ConversationSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        wanted = {name: str(given) for name, given in request.query_params.items()}
+        project = project_for(caller_of(request), wanted.get("project"))
+        found = project.conversations.filter(_filters(wanted)).order_by("-started_at", "-id")
+        found = found.select_related("project").prefetch_related("participants")
+        return _page(self, found, ConversationSerializer)
+
+
+def _filters(wanted: dict[str, str]) -> Q:
+    if any("\0" in value for value in wanted.values()):
+        return Q(pk=None)
+    matches = Q()
+    if status := wanted.get("status"):
+        matches &= Q(status=status.upper())
+    for name in ("mode", "source"):
+        if value := wanted.get(name):
+            matches &= Q(**{name: value})
+    if agent := wanted.get("agent"):
+        is_agent = Q(agent_id=agent) | Q(agent_type=agent)
+        of_this = {"conversation": OuterRef("pk")}
+        matches &= Exists(Participant.objects.filter(is_agent, **of_this)) | Exists(
+            Message.objects.filter(is_agent, **of_this)
+        )
+    return matches
+
+
+class ConversationView(APIView):
+    scope = "read"
+
+    @extend_schema(summary="One conversation", responses=ConversationSerializer)
+    def get(self, request: Request, conversation: str) -> Response:
+        found = conversation_for(caller_of(request), conversation)
+        return Response(ConversationSerializer(found).data)
+
+
+class MessagesView(APIView):
+    scope = "read"
+
+    @extend_schema(
+        summary="Messages in order, by pages or from a message on",
+        parameters=[
+            *PAGING,
+            OpenApiParameter("after", str, description="A message's id; empty for the beginning"),
+            OpenApiParameter("before", str, description="A message's id"),
+        ],
+        responses=MessageSerializer(many=True),
+    )
+    def get(self, request: Request, conversation: str) -> Response:
+        found = conversation_for(caller_of(request), conversation)
+        messages = found.messages.select_related("conversation").order_by(*ORDER)
+        after, before = (request.query_params.get(name) for name in ("after", "before"))
+        if after is None and before is None:
+            return _page(self, messages, MessageSerializer)
+        if after is not None and before is not None:
+            raise ValidationError({"before": "Either before or after, not both"})
+        size = _page_size(request)
+        if before is not None:
+            backwards = [f"-{name}" for name in ORDER]
+            earlier = messages.filter(_beside(found, "before", before, "<")).order_by(*backwards)
+            items = list(earlier[: size + 1])
+            return _keyset(items[:size][::-1], has_more=len(items) > size)
+        later = messages.filter(_beside(found, "after", after, ">")) if after else messages
+        items = list(later[: size + 1])
+        return _keyset(items[:size], has_more=len(items) > size)
+
+
+def _beside(conversation: Conversation, name: str, public_id: str, sign: str) -> RawSQL:
+    """Before or after a message: one comparison of rows, that the index answers."""
+    if "\0" in public_id:
+        raise ValidationError({name: NO_SUCH_MESSAGE})
+    known = conversation.messages.filter(public_id=public_id)
+    place = known.values_list(*ORDER).first()
+    if place is None:
+        raise ValidationError({name: NO_SUCH_MESSAGE})
+    return RawSQL(  # noqa: S611 - the sign is ours
+        "(conversations_message.sequence_number, conversations_message.timestamp,"
+        f" conversations_message.id) {sign} (%s, %s, %s)",
+        place,
+        output_field=BooleanField(),
+    )
+
+
+def _keyset(messages: list[Message], *, has_more: bool) -> Response:
+    serializer: Any = MessageSerializer
+    return Response({"items": serializer(messages, many=True).data, "has_more": has_more})
+
+
+def _page_size(request: Request) -> int:
+    size: int = _pages().page_size_of(request)
+    return size
+
+
+class ParticipantsView(APIView):
+    scope = "read"
+
+    @extend_schema(
+        summary="Who takes part", parameters=PAGING, responses=ParticipantSerializer(many=True)
+    )
+    def get(self, request: Request, conversation: str) -> Response:
+        found = conversation_for(caller_of(request), conversation)
+        return _page(self, found.participants.order_by("position"), ParticipantSerializer)
+
+
+class EventsView(APIView):
+    scope = "read"
+
+    @extend_schema(
+        summary="What happened in a conversation, frame by frame",
+        parameters=[OpenApiParameter("since", str, description="An event's id, or 0"), PAGING[1]],
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: Request, conversation: str) -> Response:
+        topic = conversation_for(caller_of(request), conversation).topic
+        since = request.query_params.get("since")
+        size = _page_size(request)
+        events = read_after(topic, seq_of(since) if since else 0, limit=size + 1)
+        return Response(
+            {
+                "items": [wire.frame(event) for event in events[:size]],
+                "has_more": len(events) > size,
+            }
+        )
+
+
+class RealtimeStreamView(APIView):
+    """The ingest family, of a project or of one conversation, for a browser's `onmessage`."""
+
+    scope = "read"
+    takes_token = True
+    throttle_scope = "streams"
+
+    @extend_schema(
+        summary="Follow what is recorded (SSE)",
+        parameters=[
+            OpenApiParameter("conversationId", str),
+            OpenApiParameter("project", str),
+            OpenApiParameter("since", str, description="An event's id, or 0"),
+            OpenApiParameter("token", str, description="A stream token"),
+        ],
+        responses={(200, "text/event-stream"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        conversation = request.query_params.get("conversationId")
+        if conversation:
+            stream = f"conversation:{conversation}"
+        else:
+            project = project_for(caller_of(request), request.query_params.get("project"))
+            stream = f"project:{project.slug}"
+        topic = topics.resolve(caller_of(request), stream)
+        return sse_response(request._request, topic=topic, only=INGEST)

@@ -1,0 +1,24 @@
+"""What the record refuses."""
+
+
+class ConversationsError(Exception):
+    """The request cannot be carried out."""
+
+    def __str__(self) -> str:
+        return super().__str__() or (self.__doc__ or "").strip()
+
+
+class ProjectNotFound(ConversationsError):
+    """Project not found"""
+
+
+class ConversationNotFound(ConversationsError):
+    """Conversation not found"""
+
+
+class MissingScope(ConversationsError):
+    """This key does not have the scope that is needed here"""
+
+
+class BodyTooLarge(ConversationsError):
+    """The body is too large"""

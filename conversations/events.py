@@ -1,0 +1,169 @@
+"""The shapes in which the record shows itself, and the events that tell of its changes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from streaming.events import iso
+
+if TYPE_CHECKING:
+    from conversations.models import Conversation, Message, Participant, RawEvent
+
+Json = dict[str, Any]
+
+# The kinds whose frames carry `data`: what `/api/realtime/stream` sends.
+INGEST_KINDS = frozenset(
+    {
+        "conversation.started",
+        "conversation.completed",
+        "conversation.interrupted",
+        "conversation.error",
+        "message.created",
+        "error.occurred",
+        "bridge.connected",
+        "bridge.test",
+        "log.entry",
+    }
+)
+
+
+def conversation_shape(
+    conversation: "Conversation", participants: "Sequence[Participant]", *, project: str
+) -> Json:
+    return {
+        "id": conversation.public_id,
+        "projectId": project,
+        "kind": conversation.kind,
+        "name": conversation.name,
+        "mode": conversation.mode,
+        "status": conversation.status,
+        "source": conversation.source,
+        "initialPrompt": conversation.initial_prompt,
+        "maxTurns": conversation.max_turns,
+        "metadata": conversation.metadata,
+        "participants": [participant_shape(participant) for participant in participants],
+        **totals_shape(conversation),
+        "summary": conversation.summary,
+        "systemInfo": conversation.system_info,
+        "errorMessage": conversation.error_message or None,
+        "startedAt": iso(conversation.started_at),
+        "completedAt": iso(conversation.completed_at) if conversation.completed_at else None,
+        "createdAt": iso(conversation.created_at),
+        "updatedAt": iso(conversation.updated_at),
+    }
+
+
+def totals_shape(conversation: "Conversation") -> Json:
+    reported = conversation.reported_duration_ms
+    return {
+        "totalMessages": conversation.total_messages,
+        "totalTokens": int(conversation.total_tokens),
+        "totalCost": float(conversation.total_cost),
+        "totalDuration": int(conversation.total_duration_ms) if reported is None else reported,
+    }
+
+
+def participant_shape(participant: "Participant") -> Json:
+    return {
+        "agentId": participant.agent_id,
+        "agentType": participant.agent_type,
+        "agentName": participant.agent_name,
+        "agentVersion": participant.agent_version or None,
+        "model": participant.model or None,
+        "prompt": participant.prompt or None,
+        "announcement": participant.announcement or None,
+        "settings": participant.settings,
+    }
+
+
+def message_shape(message: "Message", *, conversation: str) -> Json:
+    return {
+        "id": message.public_id,
+        "conversationId": conversation,
+        "agentId": message.agent_id,
+        "agentName": message.agent_name,
+        "agentType": message.agent_type,
+        "agentVersion": message.agent_version or None,
+        "role": message.role,
+        "content": message.content,
+        "timestamp": iso(message.timestamp),
+        "sequenceNumber": message.sequence_number,
+        "turnNumber": message.turn_number,
+        "model": message.model or None,
+        "duration": message.duration_ms,
+        "inputTokens": message.input_tokens,
+        "outputTokens": message.output_tokens,
+        "totalTokens": message.total_tokens,
+        "cost": None if message.cost is None else float(message.cost),
+        "status": message.status,
+        "metadata": message.metadata,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestEvent:
+    """An event of the ingest family: what happened, under `data`."""
+
+    kind: str
+    occurred_at: datetime
+    data: Mapping[str, Any]
+    subject: str = ""
+    is_final: bool = field(default=False, init=False)
+
+    def payload(self) -> Json:
+        return {"data": self.data}
+
+
+def conversation_started(
+    conversation: "Conversation", participants: "Sequence[Participant]", *, project: str
+) -> IngestEvent:
+    return IngestEvent(
+        kind="conversation.started",
+        occurred_at=conversation.started_at,
+        data={
+            "conversationId": conversation.public_id,
+            "mode": conversation.mode,
+            "initialPrompt": conversation.initial_prompt,
+            "participants": [participant.agent_type for participant in participants],
+            "conversation": conversation_shape(conversation, participants, project=project),
+        },
+    )
+
+
+def message_created(message: "Message", *, conversation: str) -> IngestEvent:
+    return IngestEvent(
+        kind="message.created",
+        occurred_at=message.timestamp,
+        subject=message.agent_id[:200],
+        data={
+            "conversationId": conversation,
+            "message": message_shape(message, conversation=conversation),
+        },
+    )
+
+
+def conversation_ended(conversation: "Conversation", *, reason: str | None) -> IngestEvent:
+    assert conversation.completed_at is not None
+    kind = "interrupted" if conversation.status == "INTERRUPTED" else "completed"
+    return IngestEvent(
+        kind=f"conversation.{kind}",
+        occurred_at=conversation.completed_at,
+        data={
+            "conversationId": conversation.public_id,
+            "status": conversation.status,
+            "completedAt": iso(conversation.completed_at),
+            "reason": reason,
+            **totals_shape(conversation),
+            "summary": conversation.summary,
+        },
+    )
+
+
+def kept(event: "RawEvent", *, conversation: str | None) -> IngestEvent:
+    return IngestEvent(
+        kind=event.kind,
+        occurred_at=event.timestamp,
+        subject=str(event.data.get("agentId") or "")[:200],
+        data={**event.data, "conversationId": conversation} if conversation else event.data,
+    )

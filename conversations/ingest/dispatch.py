@@ -1,0 +1,185 @@
+"""From a parsed event to the change it asks for, and from what came of it to the answer."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, assert_never
+
+from django.utils import timezone
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from conversations.changes import (
+    AddMessage,
+    Change,
+    Delivery,
+    Json,
+    KeyReused,
+    Outcome,
+    Recorded,
+    StartConversation,
+    UnknownConversation,
+)
+from conversations.ingest import camel, snake
+from conversations.ingest.types import parse_time
+
+SNAKE_ONLY = frozenset({"conversation.error", "log.entry"})
+CODES = {
+    "missing": "required",
+    "string_too_short": "too_small",
+    "too_short": "too_small",
+    "greater_than": "too_small",
+    "greater_than_equal": "too_small",
+    "string_too_long": "too_big",
+    "too_long": "too_big",
+    "less_than": "too_big",
+    "less_than_equal": "too_big",
+    "string_pattern_mismatch": "invalid_string",
+    "literal_error": "invalid_enum_value",
+    "invalid_time": "invalid_string",
+    "too_small": "too_small",
+    "too_big": "too_big",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """An event that has been understood."""
+
+    delivery: Delivery
+    render: Callable[[Recorded], Answer]
+
+    def answer(self, outcome: Outcome) -> Answer:
+        match outcome:
+            case Recorded():
+                return self.render(outcome)
+            case UnknownConversation():
+                wanted = self.delivery.change.conversation_id
+                return Answer(404, {"error": "Conversation not found", "conversationId": wanted})
+            case KeyReused():
+                return Answer(
+                    422, {"error": "This Idempotency-Key was used for another event before"}
+                )
+            case _:
+                assert_never(outcome)
+
+
+class Model(Protocol):
+    status: int
+
+    def change(self, kind: str, at: datetime) -> Change: ...
+    def answer(self, recorded: Recorded) -> Json: ...
+
+
+def is_snake(event: object) -> bool:
+    """Which of the two dialects an event speaks, by the event itself."""
+    if not isinstance(event, dict):
+        return False
+    kind, data = event.get("type"), event.get("data")
+    if isinstance(data, dict) and "conversation_id" in data:
+        return True
+    return isinstance(kind, str) and (kind.startswith("bridge.") or kind in SNAKE_ONLY)
+
+
+def read(event: object, *, idempotency_key: str | None = None) -> Read | Answer:
+    """Understand an event, or say what is wrong with it."""
+    if not isinstance(event, dict):
+        return refusal([([], "Expected an object", "invalid_type")])
+    kind = event.get("type")
+    if not isinstance(kind, str) or not kind:
+        code = "required" if kind is None or kind == "" else "invalid_type"
+        return refusal([(["type"], "Expected the type of the event", code)])
+    speaks_snake = is_snake(event)
+    model_class = (snake if speaks_snake else camel).KINDS.get(kind)
+    if model_class is None:
+        if not speaks_snake:
+            return Answer(400, {"error": "Unknown event type"})
+        model_class = snake.Unknown
+    try:
+        at = _timestamp(event.get("timestamp"), is_strict=not speaks_snake)
+    except PydanticCustomError as error:
+        return refusal([(["timestamp"], error.message(), "invalid_string")])
+    try:
+        model: Model = model_class.model_validate(event.get("data", {} if speaks_snake else None))
+    except ValidationError as error:
+        return refusal([detail(fault, within="data") for fault in error.errors(include_url=False)])
+    change = model.change(kind, at or timezone.now())
+    return Read(
+        delivery=_delivery(
+            change, event, at=at, key=idempotency_key, refuses_reused_key=not speaks_snake
+        ),
+        render=lambda recorded: Answer(model.status, model.answer(recorded)),
+    )
+
+
+Fault = tuple[list[str | int], str, str]
+
+
+def refusal(faults: Sequence[Fault]) -> Answer:
+    """The answer to an event that does not validate, the first fault in front."""
+    details = [{"path": path, "message": message, "code": code} for path, message, code in faults]
+    path, message, _ = faults[0]
+    return Answer(
+        400,
+        {
+            "error": "Validation failed",
+            "message": message,
+            "field": ".".join(map(str, path)),
+            "details": details,
+        },
+    )
+
+
+def detail(fault: ErrorDetails, *, within: str) -> Fault:
+    kind = fault["type"]
+    fallback = "invalid_type" if kind.endswith("_type") else "invalid"
+    message = "Required" if kind == "missing" else fault["msg"]
+    return [within, *fault["loc"]], message, CODES.get(kind, fallback)
+
+
+def _timestamp(given: object, *, is_strict: bool) -> datetime | None:
+    """When it happened; None where the sender does not say, and so at arrival."""
+    if given is None or given == "":
+        return None
+    try:
+        return parse_time(given)
+    except PydanticCustomError:
+        if is_strict:
+            raise
+        return None
+
+
+def _delivery(
+    change: Change,
+    event: dict[str, Any],
+    *,
+    at: datetime | None,
+    key: str | None,
+    refuses_reused_key: bool,
+) -> Delivery:
+    # Without a time of its own an event is never the repetition of another.
+    has_own_id = isinstance(change, AddMessage | StartConversation) and change.own_id is not None
+    content = _digest("event", event.get("type"), at.isoformat() if at else None, event.get("data"))
+    own_identity = content if at and not has_own_id else None
+    if key is None:
+        return Delivery(change=change, identity=own_identity)
+    return Delivery(
+        change=change,
+        identity=_digest("key", key),
+        fingerprint=content,
+        own_identity=own_identity,
+        refuses_reused_key=refuses_reused_key,
+    )
+
+
+def _digest(*parts: object) -> bytes:
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).digest()

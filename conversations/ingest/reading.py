@@ -1,0 +1,84 @@
+"""JSON as it comes from outside: anything that parses is made fit to be stored."""
+
+import json
+import math
+import re
+from typing import Any
+
+DEEPEST = 100
+LARGEST = 2**63 - 1
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+# Only a body with such an escape can hold a NUL or a surrogate: UTF-8 itself has no surrogates,
+# and a bare control character is no JSON.
+_SUSPECT = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
+_UNFIT = re.compile("[\0\ud800-\udfff]")
+_LONGEST_INTEGER = 40
+
+
+class InvalidJSON(Exception):
+    """Invalid JSON"""
+
+
+def read_json(body: bytes) -> Any:
+    """Parse; U+0000 and lone surrogates become U+FFFD, numbers too large for a float infinity."""
+    try:
+        value = json.loads(
+            body.decode("utf-8-sig"),
+            parse_int=_integer,
+            parse_constant=_no_constant,
+        )
+    except UnicodeDecodeError as error:
+        raise InvalidJSON(f"the body is not UTF-8 (byte {error.start})") from error
+    except RecursionError as error:
+        raise InvalidJSON("nested too deeply") from error
+    except ValueError as error:
+        raise InvalidJSON(str(error)) from error
+    if body.count(b"[") + body.count(b"{") > DEEPEST and _is_deep(value):
+        raise InvalidJSON(f"nested more than {DEEPEST} levels deep")
+    return _fit(value) if _SUSPECT.search(body) else value
+
+
+def storable(value: Any) -> Any:
+    """The value without numbers that JSON columns cannot hold."""
+    if isinstance(value, dict):
+        return {name: storable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _integer(digits: str) -> int | float:
+    # Python refuses to read thousands of digits, and nothing here could hold them.
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else math.inf
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [item for value in level for item in _items(value)]
+        if not level:
+            return False
+    return True
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _fit(value: Any) -> Any:
+    if isinstance(value, str):
+        return _UNFIT.sub(REPLACEMENT, value)
+    if isinstance(value, dict):
+        return {_fit(name): _fit(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_fit(item) for item in value]
+    return value

@@ -1,0 +1,64 @@
+"""The one way into the record: any number of events, written together."""
+
+from collections.abc import Iterator, Sequence
+
+import structlog
+from django.db import DatabaseError, IntegrityError, OperationalError
+from psycopg.errors import DeadlockDetected
+
+from conversations.changes import Delivery, Outcome
+from conversations.ingest.dispatch import Answer, Read, read
+from conversations.models import Project
+from conversations.services import record
+
+ATTEMPTS = 8
+
+logger = structlog.get_logger(__name__)
+
+
+def receive(
+    events: Sequence[object], *, project: Project, idempotency_keys: Sequence[str | None] = ()
+) -> list[Answer]:
+    """Record events in order and answer each; one that is refused does not stop its neighbours."""
+    keys = idempotency_keys or [None] * len(events)
+    readings = [read(event, idempotency_key=key) for event, key in zip(events, keys, strict=True)]
+    understood = [reading for reading in readings if isinstance(reading, Read)]
+    outcomes = iter(_record(project, [reading.delivery for reading in understood]))
+    return [_answer(reading, outcomes) for reading in readings]
+
+
+def _answer(reading: Read | Answer, outcomes: Iterator[Outcome | None]) -> Answer:
+    if isinstance(reading, Answer):
+        return reading
+    outcome = next(outcomes)
+    if outcome is None:
+        return Answer(500, {"error": "Internal server error"})
+    return reading.answer(outcome)
+
+
+def _record(project: Project, deliveries: Sequence[Delivery]) -> Sequence[Outcome | None]:
+    """Outcomes in order; None for a change at which the database itself failed."""
+    if not deliveries:
+        return []
+    try:
+        return _record_together(project, deliveries)
+    except OperationalError:
+        raise
+    except DatabaseError:
+        if len(deliveries) == 1:
+            logger.exception("ingest.failed", change=type(deliveries[0].change).__name__)
+            return [None]
+        return [outcome for one in deliveries for outcome in _record(project, [one])]
+
+
+def _record_together(project: Project, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return record(project, deliveries)
+        except IntegrityError:
+            # Another transaction wrote the same thing first; the next attempt finds it.
+            continue
+        except OperationalError as error:
+            if not isinstance(error.__cause__, DeadlockDetected):
+                raise
+    return record(project, deliveries)

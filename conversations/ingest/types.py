@@ -1,0 +1,108 @@
+"""Field types of both dialects: numbers as JSON has them, times as clients write them."""
+
+import math
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, StrictStr
+from pydantic_core import PydanticCustomError
+
+from conversations.ingest.reading import LARGEST, storable
+
+LARGEST_COST = 10**15
+COST_PLACES = Decimal("1e-12")
+
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?(Z|z|[+-]\d\d:?\d\d)?", re.ASCII
+)
+
+
+def parse_time(value: object) -> datetime:
+    """ISO 8601 with up to nine fractional digits, six of them kept; without offset it is UTC."""
+    found = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise PydanticCustomError("invalid_time", "Expected an ISO 8601 date and time")
+    date, clock, fraction, offset = found.groups()
+    fraction = (fraction or "").ljust(6, "0")[:6]
+    offset = "+00:00" if not offset or offset in "Zz" else offset
+    try:
+        clock = clock if clock.count(":") == 2 else f"{clock}:00"
+        moment = datetime.fromisoformat(f"{date}T{clock}.{fraction}{offset}")
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise PydanticCustomError("invalid_time", "There is no such date and time") from error
+
+
+def _time_with_offset(value: object) -> datetime:
+    moment = parse_time(value)
+    if not str(value)[-1:].upper() == "Z" and not re.search(r"[+-]\d\d:?\d\d$", str(value)):
+        raise PydanticCustomError("invalid_time", "Expected an offset, such as Z")
+    return moment
+
+
+def _number(value: object) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise PydanticCustomError("invalid_type", "Expected a number")
+    return value
+
+
+def _integer(value: object) -> int:
+    number = _number(value)
+    if isinstance(number, float):
+        if not math.isfinite(number):
+            raise PydanticCustomError("too_big", f"Number must be at most {LARGEST}")
+        if not number.is_integer():
+            raise PydanticCustomError("invalid_type", "Expected an integer")
+    return int(number)
+
+
+def _cost(value: object) -> Decimal:
+    number = _number(value)
+    if number < 0:
+        raise PydanticCustomError("too_small", "Number must be at least 0")
+    if not number <= LARGEST_COST:
+        raise PydanticCustomError("too_big", f"Number must be at most {LARGEST_COST}")
+    return Decimal(repr(number)).quantize(COST_PLACES)
+
+
+def _or_absent(validate: Any) -> Any:
+    def read(value: object) -> Any:
+        try:
+            return validate(value)
+        except PydanticCustomError:
+            return None
+
+    return read
+
+
+def _long(value: object) -> int | None:
+    number = _integer(value)
+    return number if -LARGEST - 1 <= number <= LARGEST else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _object(value: object) -> dict[str, Any] | None:
+    return storable(value) if isinstance(value, dict) else None
+
+
+# The strict types of the camelCase dialect
+
+Text = StrictStr
+Time = Annotated[datetime, BeforeValidator(_time_with_offset)]
+Whole = Annotated[int, BeforeValidator(_integer), Field(ge=0, le=LARGEST)]
+Positive = Annotated[int, BeforeValidator(_integer), Field(gt=0, le=LARGEST)]
+Cost = Annotated[Decimal, BeforeValidator(_cost)]
+Object = Annotated[dict[str, Any], BeforeValidator(lambda value: storable(value))]
+
+# The forgiving types of the snake_case dialect: what does not fit is absent, never refused
+
+MaybeText = Annotated[str | None, BeforeValidator(_text)]
+MaybeTime = Annotated[datetime | None, BeforeValidator(_or_absent(parse_time))]
+MaybeLong = Annotated[int | None, BeforeValidator(_or_absent(_long))]
+MaybeCost = Annotated[Decimal | None, BeforeValidator(_or_absent(_cost))]
+MaybeObject = Annotated[dict[str, Any] | None, BeforeValidator(_object)]

@@ -1,0 +1,132 @@
+"""The doors through which events come in, one at a time or many."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from conversations.access import caller_of
+from conversations.errors import BodyTooLarge
+from conversations.ingest.dispatch import Answer, is_snake
+from conversations.ingest.reading import InvalidJSON, read_json
+from conversations.ingest.receive import receive
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+MOST_EVENTS = 1_000
+
+
+class IngestDoor(APIView):
+    """What both doors share: the order of the checks before anything is read."""
+
+    scope = "ingest"
+    wants_key = True
+    throttle_scope = "ingest"
+    # How much a request counts for is known once its body has been read.
+    throttle_when_read = True
+    media_types: ClassVar[tuple[str, ...]] = (JSON,)
+
+    def body_of(self, request: Request) -> bytes:
+        media_type = (request.content_type or "").partition(";")[0].strip().lower()
+        if media_type not in self.media_types or request.headers.get("Content-Encoding"):
+            raise UnsupportedMediaType(request.content_type or "none")
+        body: bytes = request._request.body
+        if len(body) > settings.BODY_LIMITS.get(request.path, settings.BODY_LIMIT):
+            raise BodyTooLarge
+        return body
+
+    def spend(self, request: Request, rate: str) -> None:
+        self.throttle_scope = rate
+        self.throttle_when_read = False
+        self.check_throttles(request)
+
+
+class IngestView(IngestDoor):
+    @extend_schema(
+        summary="Record one event, of either dialect",
+        request=OpenApiTypes.OBJECT,
+        responses={(200, JSON): OpenApiTypes.OBJECT, (201, JSON): OpenApiTypes.OBJECT},
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body_of(request)
+        try:
+            event = read_json(body)
+        except InvalidJSON:
+            self.spend(request, "ingest")
+            raise
+        self.spend(request, "bridge" if is_snake(event) else "ingest")
+        answer = receive(
+            [event],
+            project=caller_of(request).project,
+            idempotency_keys=[request.headers.get("Idempotency-Key")],
+        )[0]
+        return Response(answer.body, status=answer.status)
+
+
+class IngestBatchView(IngestDoor):
+    media_types = (JSON, NDJSON)
+
+    @extend_schema(
+        summary="Record up to 1,000 events, in order",
+        request={JSON: OpenApiTypes.OBJECT, NDJSON: OpenApiTypes.STR},
+        responses=OpenApiTypes.OBJECT,
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body_of(request)
+        self.spend(request, "ingest")
+        if request.content_type.startswith(NDJSON):
+            events = _lines(body)
+        else:
+            events = read_json(body)
+            if not isinstance(events, list):
+                raise InvalidJSON("a batch is a JSON array, or one event a line")
+        if len(events) > MOST_EVENTS:
+            raise BodyTooLarge(f"A batch has at most {MOST_EVENTS} events")
+        answers = self._receive(request, events)
+        accepted = sum(answer.status < 300 for answer in answers)
+        return Response(
+            {
+                "accepted": accepted,
+                "rejected": len(answers) - accepted,
+                "results": [
+                    {"index": index, "status": answer.status, **answer.body}
+                    for index, answer in enumerate(answers)
+                ],
+            }
+        )
+
+    def _receive(self, request: Request, events: list[object]) -> list[Answer]:
+        key = request.headers.get("Idempotency-Key")
+        good = [index for index, event in enumerate(events) if not isinstance(event, InvalidJSON)]
+        answers = iter(
+            receive(
+                [events[index] for index in good],
+                project=caller_of(request).project,
+                idempotency_keys=[f"{key}#{index}" if key else None for index in good],
+            )
+        )
+        return [
+            _bad_line(event) if isinstance(event, InvalidJSON) else next(answers)
+            for event in events
+        ]
+
+
+def _lines(body: bytes) -> list[object]:
+    """The events of an NDJSON body; a line that is no JSON stands as what is wrong with it."""
+    events: list[object] = []
+    for line in body.split(b"\n"):
+        if line.strip():
+            try:
+                events.append(read_json(line))
+            except InvalidJSON as error:
+                events.append(error)
+    return events
+
+
+def _bad_line(error: InvalidJSON) -> Answer:
+    return Answer(400, {"error": "Invalid JSON", "message": str(error)})

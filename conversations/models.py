@@ -1,0 +1,251 @@
+"""The record: who may see it, what was said, and what has been delivered before."""
+
+import hashlib
+import secrets
+import string
+from typing import Any
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+DEFAULT_PROJECT = "default"
+ID_ALPHABET = string.ascii_lowercase + string.digits
+
+
+def new_id() -> str:
+    """An id of our own giving, in the form that camelCase clients expect."""
+    return "c" + "".join(secrets.choice(ID_ALPHABET) for _ in range(24))
+
+
+def digest_of(secret: str) -> str:
+    """What is kept of a key. It is 256 random bits: a slow hash would defend nothing."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Scope(models.TextChoices):
+    INGEST = "ingest"
+    READ = "read"
+    WRITE = "write"
+    RUN = "run"
+
+
+def all_scopes() -> list[str]:
+    return list(Scope.values)
+
+
+class Project(models.Model):
+    slug = models.SlugField(max_length=100, unique=True)
+    name = models.CharField(max_length=200, blank=True)
+    members: Any = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, through="Membership", related_name="projects"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.slug
+
+    @property
+    def topic(self) -> str:
+        return f"project:{self.pk}"
+
+
+class Membership(models.Model):
+    class Role(models.TextChoices):
+        OWNER = "owner"
+        MEMBER = "member"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("project", "user", name="one_membership_each")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.project}"
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def usable(self) -> "ApiKeyQuerySet":
+        return self.filter(revoked_at=None)
+
+
+class ApiKey(models.Model):
+    """A key to one project. Only its digest is kept; the key itself is shown once."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="keys")
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    hint = models.CharField(max_length=12, editable=False)
+    scopes = ArrayField(models.CharField(max_length=10, choices=Scope.choices), default=all_scopes)
+    rates = models.JSONField(
+        default=dict, blank=True, help_text='Rates of its own, such as {"streams": "0"}.'
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API key"
+        verbose_name_plural = "API keys"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hint}…)"
+
+
+class Conversation(models.Model):
+    class Kind(models.TextChoices):
+        RECORDED = "recorded"
+        CHAT = "chat"
+
+    class Status(models.TextChoices):
+        ACTIVE = "ACTIVE"
+        COMPLETED = "COMPLETED"
+        INTERRUPTED = "INTERRUPTED"
+        ERROR = "ERROR"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="conversations")
+    public_id = models.CharField(max_length=200)
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.RECORDED)
+    name = models.TextField(blank=True)
+    mode = models.TextField(blank=True)
+    status = models.CharField(max_length=11, choices=Status.choices, default=Status.ACTIVE)
+    source = models.TextField(blank=True)
+    initial_prompt = models.TextField(blank=True)
+    max_turns = models.BigIntegerField(null=True, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    system_info = models.JSONField(null=True, blank=True)
+    summary = models.JSONField(null=True, blank=True)
+    error_message = models.TextField(blank=True)
+    # Totals of the stored messages. Sums of 64-bit numbers need more than 64 bits.
+    total_messages = models.BigIntegerField(default=0)
+    total_tokens = models.DecimalField(max_digits=40, decimal_places=0, default=0)
+    total_cost = models.DecimalField(max_digits=40, decimal_places=12, default=0)
+    total_duration_ms = models.DecimalField(max_digits=40, decimal_places=0, default=0)
+    reported_duration_ms = models.BigIntegerField(null=True, blank=True)
+    last_sequence_number = models.BigIntegerField(default=0)
+    # Opened by a message, an error or an end that came before the start.
+    awaits_start = models.BooleanField(default=False)
+    has_completed = models.BooleanField(default=False)
+    started_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("project", "public_id", name="one_conversation_per_id")
+        ]
+        indexes = [
+            models.Index(
+                fields=["project", "-started_at", "-id"], name="conversations_newest_first"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.public_id
+
+    @property
+    def topic(self) -> str:
+        return f"conversation:{self.pk}"
+
+
+class Participant(models.Model):
+    """An agent as the start of its conversation announced it."""
+
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="participants"
+    )
+    position = models.PositiveIntegerField()
+    agent_id = models.TextField(blank=True)
+    agent_type = models.TextField(blank=True)
+    agent_name = models.TextField(blank=True)
+    agent_version = models.TextField(blank=True)
+    model = models.TextField(blank=True)
+    prompt = models.TextField(blank=True)
+    announcement = models.TextField(blank=True)
+    settings = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint("conversation", "position", name="one_participant_per_place")
+        ]
+
+    def __str__(self) -> str:
+        return self.agent_name or self.agent_type
+
+
+class Message(models.Model):
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, db_index=False)
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="messages", db_index=False
+    )
+    public_id = models.CharField(max_length=200)
+    agent_id = models.TextField(blank=True)
+    agent_name = models.TextField(blank=True)
+    agent_type = models.TextField(blank=True)
+    agent_version = models.TextField(blank=True)
+    role = models.TextField(blank=True)
+    content = models.TextField(blank=True)
+    timestamp = models.DateTimeField()
+    sequence_number = models.BigIntegerField()
+    turn_number = models.BigIntegerField(null=True, blank=True)
+    model = models.TextField(blank=True)
+    duration_ms = models.BigIntegerField(null=True, blank=True)
+    input_tokens = models.BigIntegerField(null=True, blank=True)
+    output_tokens = models.BigIntegerField(null=True, blank=True)
+    total_tokens = models.BigIntegerField(null=True, blank=True)
+    cost = models.DecimalField(max_digits=32, decimal_places=12, null=True, blank=True)
+    status = models.TextField(default="completed")
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["sequence_number", "timestamp", "id"]
+        constraints = [models.UniqueConstraint("project", "public_id", name="one_message_per_id")]
+        indexes = [
+            models.Index(
+                "conversation", "sequence_number", "timestamp", "id", name="messages_in_order"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent_name or self.agent_type}: {self.content[:60]}"
+
+
+class RawEvent(models.Model):
+    """A delivered event that no other row holds: logs, errors, greetings, kinds nobody knows."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="raw_events")
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, null=True, blank=True, related_name="raw_events"
+    )
+    kind = models.TextField()
+    timestamp = models.DateTimeField()
+    data = models.JSONField(default=dict)
+    received_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class Receipt(models.Model):
+    """What was answered to a delivery, so that its repetition is answered alike."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, db_index=False)
+    identity = models.BinaryField(max_length=32)
+    # Set where the identity is an Idempotency-Key: what the key stood for. Such rows are forgotten.
+    fingerprint = models.BinaryField(max_length=32, null=True)
+    made_id = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("project", "identity", name="one_receipt_each")]
+
+    def __str__(self) -> str:
+        return bytes(self.identity).hex()

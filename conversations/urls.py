@@ -1,0 +1,19 @@
+"""The doors of the record."""
+
+from django.urls import path
+
+from conversations.api import views
+from conversations.ingest.views import IngestBatchView, IngestView
+from conversations.pages import FeedPage
+
+urlpatterns = [
+    path("", FeedPage.as_view(), name="feed"),
+    path("api/ingest", IngestView.as_view()),
+    path("api/ingest/batch", IngestBatchView.as_view()),
+    path("api/conversations", views.ConversationsView.as_view()),
+    path("api/conversations/<str:conversation>", views.ConversationView.as_view()),
+    path("api/conversations/<str:conversation>/messages", views.MessagesView.as_view()),
+    path("api/conversations/<str:conversation>/participants", views.ParticipantsView.as_view()),
+    path("api/conversations/<str:conversation>/events", views.EventsView.as_view()),
+    path("api/realtime/stream", views.RealtimeStreamView.as_view()),
+]

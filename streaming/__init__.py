@@ -1,0 +1,1 @@
+"""The foundation: topics, the event log, and everyone who follows it."""

@@ -1,0 +1,159 @@
+"""The doorbell: word over the channel layer that a topic has grown.
+
+It is a hint and nothing more. It is sent without anybody waiting for it, it may be lost, and the
+hubs that hear nothing look into the log by themselves.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+import structlog
+from channels.layers import get_channel_layer
+
+from streaming import stats
+from streaming.events import Event
+
+SEND_TIMEOUT_S = 2.0
+QUEUE_LENGTH = 10_000
+# A longer announcement only says how far the topic has grown, and the hub reads the log.
+LARGEST_ANNOUNCEMENT = 256 * 1024
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+Message = dict[str, Any]
+
+logger = structlog.get_logger(__name__)
+
+
+def group_of(topic: str) -> str:
+    """The channel layer's name of a topic's group (it allows no colon)."""
+    return topic.replace(":", ".")
+
+
+def announce(events: Sequence[Event]) -> None:
+    """Ring for these events, from any thread, and wait for nothing."""
+    _current_ringer().ring([_message(topic, told) for topic, told in _by_topic(events)])
+
+
+def events_in(message: Message) -> list[Event]:
+    """The events that an announcement carries; none where it was too large to carry them."""
+    return [
+        Event(
+            topic=message["topic"],
+            seq=seq,
+            kind=kind,
+            payload=payload,
+            subject=subject,
+            occurred_at=EPOCH + timedelta(microseconds=occurred_us),
+            recorded_at=EPOCH + timedelta(microseconds=recorded_us),
+            tag=tag,
+            is_final=is_final,
+        )
+        for seq, kind, payload, subject, occurred_us, recorded_us, tag, is_final in message[
+            "events"
+        ]
+    ]
+
+
+class Ringer:
+    """Sends announcements, one after the other, on the event loop that made it."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.is_heard = True
+        self.queue: asyncio.Queue[Message] = asyncio.Queue(QUEUE_LENGTH)
+        self.task = self.loop.create_task(self._send_all(), name="doorbell")
+
+    def ring(self, messages: Sequence[Message]) -> None:
+        self.loop.call_soon_threadsafe(self._post, messages)
+
+    def _post(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            try:
+                self.queue.put_nowait(message)
+            except asyncio.QueueFull:
+                stats.DOORBELLS_LOST.inc()
+
+    async def _send_all(self) -> None:
+        while True:
+            message = await self.queue.get()
+            try:
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await get_channel_layer().group_send(group_of(message["topic"]), message)
+            except Exception as error:
+                stats.DOORBELLS_LOST.inc()
+                self._note(is_heard=False, reason=repr(error))
+            else:
+                stats.DOORBELLS_RUNG.inc()
+                self._note(is_heard=True)
+
+    def _note(self, *, is_heard: bool, **why: str) -> None:
+        if is_heard != self.is_heard:
+            self.is_heard = is_heard
+            logger.warning("doorbell.heard" if is_heard else "doorbell.lost", **why)
+
+
+_lock = threading.Lock()
+_ringer: Ringer | None = None
+
+
+def take_over() -> Ringer:
+    """Ring on the running loop from now on: a hub lives here, and hears the in-memory layer."""
+    global _ringer
+    with _lock:
+        _ringer = Ringer()
+    return _ringer
+
+
+def _current_ringer() -> Ringer:
+    global _ringer
+    with _lock:
+        if _ringer is None or _ringer.loop.is_closed() or _ringer.task.done():
+            _ringer = _ringer_in_a_thread()
+        return _ringer
+
+
+def _ringer_in_a_thread() -> Ringer:
+    ready: Future[Ringer] = Future()
+
+    async def run() -> None:
+        ringer = Ringer()
+        ready.set_result(ringer)
+        await ringer.task
+
+    threading.Thread(target=lambda: asyncio.run(run()), name="doorbell", daemon=True).start()
+    return ready.result()
+
+
+def _by_topic(events: Sequence[Event]) -> Iterator[tuple[str, list[Event]]]:
+    for topic, told in groupby(sorted(events, key=attrgetter("topic")), key=attrgetter("topic")):
+        yield topic, list(told)
+
+
+def _message(topic: str, events: Sequence[Event]) -> Message:
+    is_large = sum(len(event.payload) for event in events) > LARGEST_ANNOUNCEMENT
+    return {
+        "type": "doorbell",
+        "topic": topic,
+        "last": events[-1].seq,
+        "events": [] if is_large else [_packed(event) for event in events],
+    }
+
+
+def _packed(event: Event) -> tuple[Any, ...]:
+    return (
+        event.seq,
+        event.kind,
+        event.payload,
+        event.subject,
+        (event.occurred_at - EPOCH) // MICROSECOND,
+        (event.recorded_at - EPOCH) // MICROSECOND,
+        event.tag,
+        event.is_final,
+    )

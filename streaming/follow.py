@@ -1,0 +1,116 @@
+"""Follow a topic: everything once and in order, in batches, from wherever one left off."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from streaming import hub, log, stats
+from streaming.errors import EventsTrimmed
+from streaming.events import EVERYTHING, Event, Filter, id_without_event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truncated:
+    """What came after the cursor is no longer held; it goes on from the oldest that is."""
+
+    oldest_id: str
+
+
+Batch = list[Event] | Truncated
+
+
+@asynccontextmanager
+async def following(
+    topic: str,
+    *,
+    after: int | None,
+    transport: str,
+    only: Filter = EVERYTHING,
+    heartbeat_s: float | None = None,
+) -> AsyncIterator["Follower"]:
+    """A place in the topic behind number `after`, or at its end where that is None."""
+    stats.OPENED.labels(transport).inc()
+    stats.CONNECTIONS.labels(transport).inc()
+    if after:
+        stats.RECONNECTS.inc()
+    try:
+        async with hub.of_this_process().watching(topic) as ring:
+            position = ring.last if after is None else after
+            yield Follower(ring, position, only=only, heartbeat_s=heartbeat_s)
+    finally:
+        stats.CONNECTIONS.labels(transport).dec()
+
+
+class Follower:
+    """Iterate for batches. An empty batch is a heartbeat; HubClosed says: reconnect."""
+
+    def __init__(
+        self, ring: hub.Ring, position: int, *, only: Filter, heartbeat_s: float | None
+    ) -> None:
+        self.ring = ring
+        self.position = position
+        self.only = only
+        self.heartbeat_s = heartbeat_s
+
+    @property
+    def last_id(self) -> str:
+        """The id behind which this follower stands."""
+        if self.position == self.ring.last:
+            return self.ring.last_id
+        return id_without_event(self.position)
+
+    def __aiter__(self) -> "Follower":
+        return self
+
+    async def __anext__(self) -> Batch:
+        while True:
+            if self.ring.is_closed:
+                raise hub.HubClosed
+            try:
+                events = await self._next_events()
+            except EventsTrimmed as trimmed:
+                stats.TRUNCATED.inc()
+                return await self._move_to(trimmed.oldest)
+            if events:
+                self.position = events[-1].seq
+                wanted = [event for event in events if self.only.wants(event)]
+                if wanted:
+                    stats.DELIVERED.inc(len(wanted))
+                    return wanted
+            elif self.ring.has_ended and self.position == self.ring.last:
+                raise StopAsyncIteration
+            elif not await self._grown():
+                return []
+
+    async def _next_events(self) -> list[Event]:
+        events = self.ring.after(self.position)
+        if events is None:
+            stats.RING_MISSES.inc()
+            events = await hub.in_database(
+                log.read_after, self.ring.topic, self.position, limit=hub.PAGE
+            )
+        return events
+
+    async def _move_to(self, oldest: int) -> Truncated:
+        self.position = oldest - 1
+        held = await hub.in_database(log.read_after, self.ring.topic, self.position, limit=1)
+        return Truncated(oldest_id=held[0].id if held else id_without_event(oldest))
+
+    async def _grown(self) -> bool:
+        """Wait for the next event; False where a heartbeat is due first."""
+        loop = asyncio.get_running_loop()
+        grown: asyncio.Future[bool] = loop.create_future()
+        beat = loop.call_later(self.heartbeat_s, _beat, grown) if self.heartbeat_s else None
+        self.ring.waiters.add(grown)
+        try:
+            return await grown
+        finally:
+            self.ring.waiters.discard(grown)
+            if beat:
+                beat.cancel()
+
+
+def _beat(grown: asyncio.Future[bool]) -> None:
+    if not grown.done():
+        grown.set_result(False)

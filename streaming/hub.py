@@ -1,0 +1,298 @@
+"""One hub per process: it hears the doorbell once per topic, for everyone here who follows it.
+
+A topic's newest events stand in a ring, without holes; a follower is a position in that ring.
+The hub joins a topic's group before it looks where the topic stands, drops numbers that it has,
+and reads the log on a gap and at every pulse: what the channel layer does cannot lose an event.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+import structlog
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+from django.conf import settings
+
+from streaming import doorbell, log, stats
+from streaming.errors import EventsTrimmed
+from streaming.events import START, Event, id_without_event
+
+RING_EVENTS = 512
+RING_BYTES = 1024 * 1024
+PAGE = 500
+LAYER_TIMEOUT_S = 2.0
+LAYER_REST_S = 1.0
+CLOSING_TIMEOUT_S = 3.0
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+logger = structlog.get_logger(__name__)
+
+
+class HubClosed(Exception):
+    """The process is shutting down: reconnect, elsewhere or soon."""
+
+
+class Ring:
+    """The newest events of one topic, contiguous up to `last`, and who waits for the next."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.events: deque[Event] = deque()
+        self.size = 0
+        self.last = 0
+        self.last_id = START
+        self.has_ended = False
+        self.followers = 0
+        self.has_joined = False
+        self.is_closed = False
+        self.is_stale = False
+        self.reading: asyncio.Task[None] | None = None
+        self.waiters: set[asyncio.Future[bool]] = set()
+
+    def start_at(self, span: log.Span) -> None:
+        self.last, self.last_id, self.has_ended = span.last, span.last_id, span.has_ended
+
+    def after(self, seq: int) -> list[Event] | None:
+        """What follows this number, or None where it has already left the ring."""
+        missing = self.last - seq
+        if not 0 <= missing <= len(self.events):
+            return None
+        return [self.events[place] for place in range(len(self.events) - missing, len(self.events))]
+
+    def extend(self, events: Iterable[Event]) -> bool:
+        """Take events in order, dropping known ones; False where one does not follow the last."""
+        came = 0
+        for event in events:
+            if event.seq <= self.last:
+                continue
+            if event.seq > self.last + 1:
+                self._came(came)
+                return False
+            self.events.append(event)
+            self.size += len(event.payload)
+            self.last, self.last_id, self.has_ended = event.seq, event.id, event.is_final
+            came += 1
+        self._came(came)
+        return True
+
+    def restart_at(self, last: int) -> None:
+        """Forget what is held: the log holds nothing that would follow it."""
+        self.events.clear()
+        self.size = 0
+        self.last, self.last_id, self.has_ended = last, id_without_event(last), False
+        self.wake()
+
+    def wake(self) -> None:
+        # Swapped out first, and a future for each: cancelling one waiter leaves the others alone.
+        waiters, self.waiters = self.waiters, set()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(True)
+
+    def _came(self, count: int) -> None:
+        if not count:
+            return
+        lag = datetime.now(UTC) - self.events[-1].recorded_at
+        stats.note_received(count, lag_s=lag.total_seconds())
+        while len(self.events) > RING_EVENTS or (self.size > RING_BYTES and len(self.events) > 1):
+            self.size -= len(self.events.popleft().payload)
+        self.wake()
+
+
+class Hub:
+    def __init__(self) -> None:
+        self.rings: dict[str, Ring] = {}
+        self.starting: dict[str, asyncio.Task[None]] = {}
+        self.membership = asyncio.Lock()
+        self.channel: str | None = None
+        self.layer_rests_until = 0.0
+        self.is_closing = False
+        self.ringer = doorbell.take_over()
+        self.chores: set[asyncio.Task[None]] = set()
+        self._spawn(self._listen())
+        self._spawn(self._pulse())
+
+    @asynccontextmanager
+    async def watching(self, topic: str) -> AsyncIterator[Ring]:
+        """The topic's ring, kept up to date for as long as this context lasts."""
+        if self.is_closing:
+            raise HubClosed
+        ring = self.rings.get(topic)
+        if ring is None:
+            ring = self.rings[topic] = Ring(topic)
+            self.starting[topic] = self._spawn(self._start(ring))
+            stats.TOPICS.set(len(self.rings))
+        ring.followers += 1
+        try:
+            starting = self.starting.get(topic)
+            if starting is not None:
+                # Shielded: whoever leaves while the topic is being opened leaves alone.
+                await asyncio.shield(starting)
+            yield ring
+        finally:
+            ring.followers -= 1
+            if not ring.followers and self.rings.get(topic) is ring:
+                self._drop(ring)
+
+    async def close(self) -> None:
+        """Let every follower go, then every task."""
+        self.is_closing = True
+        for ring in self.rings.values():
+            ring.is_closed = True
+            ring.wake()
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + CLOSING_TIMEOUT_S
+        while self.rings and clock() < deadline:  # noqa: ASYNC110 - once in a life
+            await asyncio.sleep(0.01)
+        tasks = [*self.chores, self.ringer.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _start(self, ring: Ring) -> None:
+        try:
+            # In the group first: what is committed from here on rings here.
+            await self._settle(ring.topic)
+            ring.start_at(await in_database(log.span, ring.topic))
+        except BaseException:
+            if self.rings.get(ring.topic) is ring:
+                self._drop(ring)
+            raise
+        finally:
+            self.starting.pop(ring.topic, None)
+        if ring.is_stale:
+            self._catch_up(ring)
+
+    def _drop(self, ring: Ring) -> None:
+        del self.rings[ring.topic]
+        stats.TOPICS.set(len(self.rings))
+        if not self.is_closing:
+            self._spawn(self._settle(ring.topic))
+
+    async def _settle(self, topic: str) -> None:
+        """Be in the topic's group if it is followed here, and out of it if not. Best effort."""
+        clock = asyncio.get_running_loop().time
+        async with self.membership:
+            ring = self.rings.get(topic)
+            if (
+                self.channel is None
+                or (ring and ring.has_joined)
+                or clock() < self.layer_rests_until
+            ):
+                return
+            layer, group = get_channel_layer(), doorbell.group_of(topic)
+            try:
+                async with asyncio.timeout(LAYER_TIMEOUT_S):
+                    if ring is None:
+                        await layer.group_discard(group, self.channel)
+                    else:
+                        await layer.group_add(group, self.channel)
+                        ring.has_joined = True
+            except Exception as error:
+                self.layer_rests_until = clock() + LAYER_REST_S
+                logger.warning("hub.layer_unreachable", reason=repr(error))
+
+    async def _listen(self) -> None:
+        layer = get_channel_layer()
+        while True:
+            try:
+                if self.channel is None:
+                    async with asyncio.timeout(LAYER_TIMEOUT_S):
+                        self.channel = await layer.new_channel()
+                    for topic in list(self.rings):
+                        await self._settle(topic)
+                self._hear(await layer.receive(self.channel))
+            except Exception as error:
+                logger.warning("hub.layer_unreachable", reason=repr(error))
+                await asyncio.sleep(LAYER_REST_S)
+            # A layer with messages in store may never yield by itself.
+            await asyncio.sleep(0)
+
+    def _hear(self, message: doorbell.Message) -> None:
+        topic = message["topic"]
+        ring = self.rings.get(topic)
+        if ring is None:
+            self._spawn(self._settle(topic))
+        elif topic in self.starting:
+            ring.is_stale = True
+        elif not ring.extend(doorbell.events_in(message)) or ring.last < message["last"]:
+            self._catch_up(ring)
+
+    async def _pulse(self) -> None:
+        """Look into the log now and then: a doorbell may be lost, and may be the last."""
+        while True:
+            await asyncio.sleep(settings.STREAM_PULSE_S)
+            rings = [ring for topic, ring in self.rings.items() if topic not in self.starting]
+            if not rings:
+                continue
+            try:
+                for ring in rings:
+                    if not ring.has_joined:
+                        await self._settle(ring.topic)
+                known = {ring.topic: ring.last for ring in rings}
+                spans = await in_database(log.spans, list(known))
+            except Exception as error:
+                logger.warning("hub.pulse_missed", reason=repr(error))
+                continue
+            for ring in rings:
+                stands_at = spans.get(ring.topic, log.Span()).last
+                if stands_at > ring.last or stands_at < known[ring.topic]:
+                    self._catch_up(ring)
+
+    def _catch_up(self, ring: Ring) -> None:
+        ring.is_stale = True
+        if ring.reading is None or ring.reading.done():
+            ring.reading = self._spawn(self._read_on(ring))
+
+    async def _read_on(self, ring: Ring) -> None:
+        while ring.is_stale:
+            ring.is_stale = False
+            stats.RECOVERIES.inc()
+            try:
+                events = await in_database(log.read_after, ring.topic, ring.last, limit=PAGE)
+            except EventsTrimmed as trimmed:
+                ring.restart_at(trimmed.oldest - 1)
+                ring.is_stale = True
+            else:
+                ring.extend(events)
+                ring.is_stale |= len(events) == PAGE
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self.chores.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self.chores.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.warning("hub.chore_failed", reason=repr(error))
+
+
+async def in_database(read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a read of the log in a thread that gives its connection back at once."""
+    found: R = await database_sync_to_async(read, thread_sensitive=False)(*args, **kwargs)
+    return found
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def of_this_process() -> Hub:
+    """The hub of the running event loop; made when the first follower comes."""
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        _hubs[loop] = Hub()
+    return _hubs[loop]
+
+
+async def close() -> None:
+    """Send every follower away: the process is going down."""
+    await of_this_process().close()

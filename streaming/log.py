@@ -1,0 +1,225 @@
+"""The only writer and reader of the event log.
+
+A topic's row is locked from `append` to COMMIT. That is what keeps numbers without holes and in
+the order of commits: the next transaction on the topic waits, and a rollback gives numbers back.
+"""
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from streaming.errors import EventsTrimmed
+from streaming.events import START, Event, event_id, id_without_event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An event before it has numbers, and the topics that will tell of it."""
+
+    topics: tuple[str, ...]
+    kind: str
+    payload: str
+    subject: str
+    occurred_at: datetime
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Which numbers of a topic are held: `first` to `last`; none where `last` is below `first`."""
+
+    first: int = 1
+    last: int = 0
+    last_id: str = START
+    has_ended: bool = False
+
+    def check(self, after: int) -> None:
+        if not self.first - 1 <= after <= self.last:
+            raise EventsTrimmed(self.first)
+
+
+def append(drafts: Sequence[Draft]) -> list[Event]:
+    """Number and write events, as the last act of the transaction that publishes them."""
+    recorded_at = timezone.now()
+    tags = [secrets.randbits(32) for _ in drafts]
+    next_seq = _take_numbers(drafts)
+    bodies = _insert_bodies(drafts, tags, recorded_at)
+    events: list[Event] = []
+    rows: list[tuple[int, int, int]] = []
+    for draft, tag, body in zip(drafts, tags, bodies, strict=True):
+        for topic in draft.topics:
+            topic_id, seq = next_seq[topic]
+            next_seq[topic] = topic_id, seq + 1
+            rows.append((topic_id, seq, body))
+            events.append(
+                Event(
+                    topic=topic,
+                    seq=seq,
+                    kind=draft.kind,
+                    payload=draft.payload,
+                    subject=draft.subject,
+                    occurred_at=draft.occurred_at,
+                    recorded_at=recorded_at,
+                    tag=tag,
+                    is_final=draft.is_final,
+                )
+            )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO streaming_entry (topic_id, seq, body_id)"
+            " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
+    return events
+
+
+def span(topic: str) -> Span:
+    return spans([topic]).get(topic, Span())
+
+
+def spans(topics: Iterable[str]) -> dict[str, Span]:
+    """What is held of each of these topics; a topic of which nothing was ever told is left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT t.name, t.first_seq, t.last_seq, t.has_ended, b.recorded_at, b.tag"
+            " FROM streaming_topic t"
+            " LEFT JOIN streaming_entry e ON e.topic_id = t.id AND e.seq = t.last_seq"
+            " LEFT JOIN streaming_eventbody b ON b.id = e.body_id WHERE t.name = ANY(%s)",
+            [list(topics)],
+        )
+        return {
+            name: Span(
+                first=first,
+                last=last,
+                last_id=event_id(recorded_at, last, tag) if recorded_at else id_without_event(last),
+                has_ended=has_ended,
+            )
+            for name, first, last, has_ended, recorded_at, tag in cursor.fetchall()
+        }
+
+
+def read_after(topic: str, after: int, *, limit: int = 500) -> list[Event]:
+    """The next events of a topic. Raises EventsTrimmed where the first of them is not held."""
+    with connection.cursor() as cursor:
+        # One statement, so that the span and the entries are of one moment.
+        cursor.execute(
+            "SELECT t.first_seq, t.last_seq, e.seq, b.kind, b.payload, b.subject, b.occurred_at,"
+            " b.recorded_at, b.tag, b.is_final FROM streaming_topic t LEFT JOIN LATERAL ("
+            "  SELECT seq, body_id FROM streaming_entry WHERE topic_id = t.id AND seq > %s"
+            "  ORDER BY seq LIMIT %s"
+            ") e ON true LEFT JOIN streaming_eventbody b ON b.id = e.body_id"
+            " WHERE t.name = %s ORDER BY e.seq",
+            [after, limit, topic],
+        )
+        rows = cursor.fetchall()
+    Span(first=rows[0][0], last=rows[0][1]).check(after) if rows else Span().check(after)
+    return [
+        Event(
+            topic=topic,
+            seq=seq,
+            kind=kind,
+            payload=payload,
+            subject=subject,
+            occurred_at=occurred_at,
+            recorded_at=recorded_at,
+            tag=tag,
+            is_final=is_final,
+        )
+        for _, _, seq, kind, payload, subject, occurred_at, recorded_at, tag, is_final in rows
+        if seq is not None
+    ]
+
+
+def trim(*, older_than: timedelta, chunk: int = 5_000) -> int:
+    """Forget what was recorded longer ago; says how many entries went."""
+    before = timezone.now() - older_than
+    return sum(_trim_chunks(before, chunk))
+
+
+def _take_numbers(drafts: Sequence[Draft]) -> dict[str, tuple[int, int]]:
+    """Topic → its id and the first of the numbers taken for these drafts."""
+    wanted: dict[str, int] = {}
+    ends: dict[str, bool] = {}
+    for draft in drafts:
+        for topic in draft.topics:
+            wanted[topic] = wanted.get(topic, 0) + 1
+            ends[topic] = draft.is_final
+    # Sorted: two transactions that touch the same topics lock them in the same order.
+    names = sorted(wanted)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO streaming_topic (name, first_seq, last_seq, has_ended)"
+            " SELECT name, 1, wanted, ends"
+            " FROM unnest(%s::text[], %s::bigint[], %s::bool[]) AS new (name, wanted, ends)"
+            ' ORDER BY name COLLATE "C" ON CONFLICT (name) DO UPDATE'
+            " SET last_seq = streaming_topic.last_seq + excluded.last_seq,"
+            " has_ended = excluded.has_ended RETURNING name, id, last_seq",
+            [names, [wanted[name] for name in names], [ends[name] for name in names]],
+        )
+        return {name: (pk, last - wanted[name] + 1) for name, pk, last in cursor.fetchall()}
+
+
+def _insert_bodies(drafts: Sequence[Draft], tags: list[int], recorded_at: datetime) -> list[int]:
+    columns: tuple[list[Any], ...] = (
+        [draft.kind for draft in drafts],
+        [draft.payload for draft in drafts],
+        [draft.subject for draft in drafts],
+        [draft.occurred_at for draft in drafts],
+        tags,
+        [draft.is_final for draft in drafts],
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO streaming_eventbody"
+            " (kind, payload, subject, occurred_at, tag, is_final, recorded_at)"
+            " SELECT kind, payload, subject, occurred_at, tag, is_final, %s FROM unnest("
+            "%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bigint[], %s::bool[])"
+            " WITH ORDINALITY AS new (kind, payload, subject, occurred_at, tag, is_final, place)"
+            " ORDER BY place RETURNING id",
+            [recorded_at, *columns],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _trim_chunks(before: datetime, chunk: int) -> Iterator[int]:
+    # A chunk a transaction: appending to a topic never waits for a long clean-up. Entries go from
+    # the oldest on, so that what is left of a topic has no hole; topics in the order of `append`.
+    while True:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT e.topic_id, max(e.seq) FROM (SELECT id FROM streaming_eventbody"
+                " WHERE recorded_at < %s ORDER BY recorded_at, id LIMIT %s) old"
+                " JOIN streaming_entry e ON e.body_id = old.id"
+                " JOIN streaming_topic t ON t.id = e.topic_id"
+                ' GROUP BY e.topic_id, t.name ORDER BY t.name COLLATE "C"',
+                [before, chunk],
+            )
+            ends = cursor.fetchall()
+            gone = sum(_trim_topic(cursor, topic_id, last) for topic_id, last in ends)
+            cursor.execute(
+                "DELETE FROM streaming_eventbody WHERE id IN (SELECT id FROM streaming_eventbody b"
+                " WHERE recorded_at < %s AND NOT EXISTS"
+                " (SELECT 1 FROM streaming_entry WHERE body_id = b.id)"
+                " ORDER BY recorded_at, id LIMIT %s)",
+                [before, chunk],
+            )
+            done = not cursor.rowcount
+        yield gone
+        if done:
+            return
+
+
+def _trim_topic(cursor: Any, topic_id: int, last: int) -> int:
+    cursor.execute(
+        "UPDATE streaming_topic SET first_seq = greatest(first_seq, %s) WHERE id = %s",
+        [last + 1, topic_id],
+    )
+    cursor.execute(
+        "DELETE FROM streaming_entry WHERE topic_id = %s AND seq <= %s", [topic_id, last]
+    )
+    return int(cursor.rowcount)

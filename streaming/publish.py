@@ -1,0 +1,104 @@
+"""Say it inside the transaction; it travels after the commit.
+
+`publish` only collects. The outermost `@transactional` function appends what was collected as its
+last act, in topic order, because topic rows stay locked from there to COMMIT: appending where
+`publish` is called would lock them in whatever order services nest, and deadlock.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from datetime import datetime
+from decimal import Decimal
+from functools import wraps
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from django.db import transaction
+
+from streaming import doorbell, log
+from streaming.errors import PublishedOutsideTransaction
+from streaming.events import Event, iso
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_collected: ContextVar[list[log.Draft] | None] = ContextVar("collected", default=None)
+
+
+class Publishable(Protocol):
+    """Something that happened: `payload` is what a frame carries under its family's key."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def subject(self) -> str: ...
+
+    @property
+    def occurred_at(self) -> datetime: ...
+
+    @property
+    def is_final(self) -> bool: ...
+
+    def payload(self) -> Mapping[str, Any]: ...
+
+
+def publish(event: Publishable, *topics: str) -> None:
+    """Tell the followers of these topics once the transaction commits."""
+    collected = _collected.get()
+    if collected is None:
+        raise PublishedOutsideTransaction
+    collected.append(
+        log.Draft(
+            topics=topics,
+            kind=event.kind,
+            payload=json.dumps(
+                event.payload(),
+                ensure_ascii=False,
+                separators=(",", ":"),
+                allow_nan=False,
+                default=_plain,
+            ),
+            subject=event.subject,
+            occurred_at=event.occurred_at,
+            is_final=event.is_final,
+        )
+    )
+
+
+def transactional(function: Callable[P, R]) -> Callable[P, R]:
+    """Run in a transaction; what is published inside is committed with it or not at all."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        outer = _collected.get()
+        collected: list[log.Draft] = []
+        token = _collected.set(collected)
+        try:
+            with transaction.atomic():
+                result = function(*args, **kwargs)
+                if outer is None and collected:
+                    _ring_after_commit(log.append(collected))
+        finally:
+            _collected.reset(token)
+        if outer is not None:
+            outer.extend(collected)
+        return result
+
+    return run
+
+
+def _ring_after_commit(events: Sequence[Event]) -> None:
+    # A function and not a partial: Django reads the name of a robust callback that fails.
+    def ring() -> None:
+        doorbell.announce(events)
+
+    transaction.on_commit(ring, robust=True)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(f"{type(value).__name__} has no place in an event")

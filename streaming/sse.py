@@ -1,0 +1,64 @@
+"""Server-sent events: one topic to one HTTP response, for as long as somebody reads it."""
+
+from collections.abc import AsyncIterator
+
+from asgiref.sync import SyncToAsync
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from streaming import log, wire
+from streaming.events import EVERYTHING, Filter
+from streaming.follow import Truncated, following
+from streaming.hub import HubClosed
+
+HEADERS = {
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+def sse_response(
+    request: HttpRequest,
+    *,
+    topic: str,
+    render: wire.Render = wire.unnamed_sse,
+    only: Filter = EVERYTHING,
+) -> HttpResponseBase:
+    """Follow a topic from the request's cursor. Raises CursorMalformed."""
+    after = wire.cursor(request.headers.get("Last-Event-ID"), request.GET.get("since"))
+    span = log.span(topic)
+    # The stream may last for days; the database connection of its request must not.
+    connection.close()
+    if span.has_ended and after == span.last:
+        return HttpResponse(status=204)
+    frames = _frames(topic, after=after, render=render, only=only)
+    return StreamingHttpResponse(frames, content_type="text/event-stream", headers=HEADERS)
+
+
+async def _frames(
+    topic: str, *, after: int | None, render: wire.Render, only: Filter
+) -> AsyncIterator[bytes]:
+    _let_go_of_the_thread()
+    async with following(
+        topic, after=after, transport="sse", only=only, heartbeat_s=settings.STREAM_HEARTBEAT_S
+    ) as follower:
+        yield wire.sse_opening(follower.last_id)
+        try:
+            async for batch in follower:
+                if isinstance(batch, Truncated):
+                    yield wire.sse_notice(wire.truncated(batch))
+                else:
+                    yield b"".join(map(render, batch)) or wire.PING
+        except HubClosed:
+            return
+
+
+def _let_go_of_the_thread() -> None:
+    """Django keeps a thread for each request until its end: too dear for a stream."""
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    if context is not None:
+        executor = SyncToAsync.context_to_thread_executor.pop(context, None)
+        if executor is not None:
+            executor.shutdown(wait=False)

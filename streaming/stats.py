@@ -1,0 +1,85 @@
+"""What this process has done for its followers: counters for /metrics and /api/realtime/stats."""
+
+import time
+from collections import deque
+
+from prometheus_client import Counter, Gauge, Histogram
+
+CONNECTIONS = Gauge("agentpipe_connections", "Open streams.", ["transport"])
+OPENED = Counter("agentpipe_streams_opened", "Streams opened.", ["transport"])
+RECONNECTS = Counter("agentpipe_reconnects", "Streams opened with a cursor.")
+TOPICS = Gauge("agentpipe_topics_followed", "Topics that somebody here follows.")
+DELIVERED = Counter("agentpipe_events_delivered", "Frames handed to connections.")
+RECEIVED = Counter("agentpipe_events_received", "Events that reached this process's rings.")
+RECOVERIES = Counter("agentpipe_recoveries", "Times a ring read the log to fill a gap.")
+RING_MISSES = Counter("agentpipe_ring_misses", "Times a follower read the log itself.")
+TRUNCATED = Counter("agentpipe_streams_truncated", "Cursors whose events were no longer held.")
+DOORBELLS_RUNG = Counter("agentpipe_doorbells_rung", "Announcements sent over the channel layer.")
+DOORBELLS_LOST = Counter(
+    "agentpipe_doorbells_lost", "Announcements the channel layer did not take."
+)
+LAG = Histogram(
+    "agentpipe_lag_seconds",
+    "From an event's recording to its arrival in a ring of this process.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15),
+)
+
+WINDOW_S = 60
+
+
+class Pace:
+    """How many a second, and how late, over the last minute."""
+
+    def __init__(self) -> None:
+        self._seconds: deque[tuple[int, int]] = deque(maxlen=WINDOW_S)
+        self.lag_s = 0.0
+
+    def note(self, count: int, *, lag_s: float) -> None:
+        now = int(time.monotonic())
+        if self._seconds and self._seconds[-1][0] == now:
+            count += self._seconds.pop()[1]
+        self._seconds.append((now, count))
+        self.lag_s = lag_s
+
+    def per_second(self) -> float:
+        since = int(time.monotonic()) - WINDOW_S
+        return sum(count for second, count in self._seconds if second > since) / WINDOW_S
+
+
+PACE = Pace()
+
+
+def note_received(count: int, *, lag_s: float) -> None:
+    RECEIVED.inc(count)
+    LAG.observe(max(0.0, lag_s))
+    PACE.note(count, lag_s=lag_s)
+
+
+def snapshot() -> dict[str, object]:
+    """The numbers of this process, as `/api/realtime/stats` shows them."""
+    connections = {labels["transport"]: int(value) for labels, value in _samples(CONNECTIONS)}
+    return {
+        "connections": {"total": sum(connections.values()), **connections},
+        "streams": _total(TOPICS),
+        "lag": round(PACE.lag_s, 4),
+        "eventsPerSecond": round(PACE.per_second(), 2),
+        "delivered": _total(DELIVERED),
+        "reconnects": _total(RECONNECTS),
+        "recoveries": _total(RECOVERIES),
+        "ringMisses": _total(RING_MISSES),
+        "truncated": _total(TRUNCATED),
+        "doorbells": {"rung": _total(DOORBELLS_RUNG), "lost": _total(DOORBELLS_LOST)},
+    }
+
+
+def _total(metric: Counter | Gauge) -> int:
+    return int(sum(value for _, value in _samples(metric)))
+
+
+def _samples(metric: Counter | Gauge) -> list[tuple[dict[str, str], float]]:
+    return [
+        (sample.labels, sample.value)
+        for family in metric.collect()
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    ]

@@ -1,0 +1,92 @@
+"""Events as bytes: SSE frames and socket texts, each made once per process."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from streaming.events import Event, iso, seq_of
+from streaming.follow import Truncated
+
+RETRY_MS = 3000
+PING = b": ping\n\n"
+
+Render = Callable[[Event], bytes]
+
+
+def socket_text(event: Event, stream: str | None = None) -> str:
+    """A socket frame; on a socket of many streams it says which stream it is of."""
+    text = event.rendered.get(stream)
+    if text is None:
+        head: dict[str, object] = {"stream": stream} if stream else {}
+        head |= {
+            "id": event.id,
+            "seq": event.seq,
+            "type": event.kind,
+            "timestamp": iso(event.occurred_at),
+        }
+        text = event.rendered[stream] = _joined(head, event.payload)
+    assert isinstance(text, str)
+    return text
+
+
+def frame(event: Event) -> dict[str, Any]:
+    """The socket frame as a value, for answers that list events."""
+    decoded: dict[str, Any] = json.loads(socket_text(event))
+    return decoded
+
+
+def unnamed_sse(event: Event) -> bytes:
+    """An SSE frame for `onmessage`: type, time and payload."""
+    cached = event.rendered.get(unnamed_sse)
+    if cached is None:
+        head = {"type": event.kind, "timestamp": iso(event.occurred_at)}
+        cached = f"id: {event.id}\ndata: {_joined(head, event.payload)}\n\n".encode()
+        event.rendered[unnamed_sse] = cached
+    assert isinstance(cached, bytes)
+    return cached
+
+
+def sse_notice(notice: Mapping[str, object]) -> bytes:
+    """A frame without a number of its own."""
+    return f"data: {_compact(notice)}\n\n".encode()
+
+
+def sse_opening(last_id: str) -> bytes:
+    return f"retry: {RETRY_MS}\n".encode() + sse_notice(connected(last_id))
+
+
+def connected(last_id: str) -> dict[str, object]:
+    return {"type": "connected", "timestamp": _now(), "lastEventId": last_id}
+
+
+def truncated(notice: Truncated) -> dict[str, object]:
+    return {
+        "type": "stream.truncated",
+        "timestamp": _now(),
+        "oldestId": notice.oldest_id,
+        "data": {"oldestId": notice.oldest_id},
+    }
+
+
+def notice_text(notice: Mapping[str, object], stream: str | None = None) -> str:
+    return _compact({"stream": stream, **notice} if stream else notice)
+
+
+def cursor(last_event_id: str | None, since: str | None) -> int | None:
+    """The number to go on from. The header wins: a browser sends it when it comes back."""
+    given = last_event_id or since
+    return seq_of(given) if given else None
+
+
+def _joined(head: Mapping[str, object], payload: str) -> str:
+    opening = _compact(head)
+    return opening if payload == "{}" else f"{opening[:-1]},{payload[1:]}"
+
+
+def _compact(value: Mapping[str, object]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _now() -> str:
+    return iso(datetime.now(UTC))

@@ -1,0 +1,73 @@
+"""The cast: alice owns a project, bob is a member, charlie is a stranger; and the bridge."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
+
+from agentpipe.api import throttling
+from conversations.models import Membership, Project
+from conversations.services import make_key
+from streaming import hub
+from tests.clients import Api
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _drained_pool(django_db_setup: None) -> Iterator[None]:
+    """Give back the pool's idle connections, so that the test database can be dropped."""
+    yield
+    wrapper = connections["default"]
+    assert isinstance(wrapper, DatabaseWrapper)
+    wrapper.close()
+    wrapper.close_pool()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_rates() -> Iterator[None]:
+    yield
+    throttling._own_limiter.cache_clear()
+    throttling._shared_limiter.cache_clear()
+
+
+@pytest.fixture
+def project(transactional_db: None) -> Project:
+    return Project.objects.create(slug="tower")
+
+
+@pytest.fixture
+def alice(project: Project) -> User:
+    alice = User.objects.create_user("alice")
+    Membership.objects.create(project=project, user=alice, role=Membership.Role.OWNER)
+    return alice
+
+
+@pytest.fixture
+def bob(project: Project) -> User:
+    bob = User.objects.create_user("bob")
+    Membership.objects.create(project=project, user=bob)
+    return bob
+
+
+@pytest.fixture
+def charlie(transactional_db: None) -> User:
+    return User.objects.create_user("charlie")
+
+
+@pytest.fixture
+def key(project: Project) -> str:
+    """A key to the project, with every scope and no limits."""
+    unlimited = dict.fromkeys(settings.RATES, "0")
+    return make_key(project, "tests", rates=unlimited)[1]
+
+
+@pytest.fixture
+async def api(key: str) -> AsyncIterator[Api]:
+    """The whole application, called in this process with the key of the project."""
+    async with Api(key) as api:
+        yield api
+    await hub.close()
+    await database_sync_to_async(connections.close_all)()

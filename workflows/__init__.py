@@ -1,0 +1,1 @@
+"""The choreography: a graph of steps, each of which may ask an agent."""
