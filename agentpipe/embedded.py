@@ -212,7 +212,7 @@ def _find_place(data_dir: Path, notes: list[str]) -> Place:
         notes.append(f"The database is in {cluster}, as {account.pw_name} cannot enter {data_dir}.")
     if not _can_enter(account, programs / "postgres"):
         programs = _copy_programs(programs, _spare_folder(spare))
-        notes.append(f"PostgreSQL is copied to {programs.parent}, for {account.pw_name} to reach.")
+        notes.append(f"PostgreSQL is copied to {programs}, for {account.pw_name} to reach.")
     if not _can_enter(account, cluster.parent):
         raise BadSetting(f"{account.pw_name}, who owns {cluster}, cannot enter {cluster.parent}.")
     return Place(programs=programs, cluster=cluster, account=account)
@@ -263,12 +263,16 @@ def _copy_programs(programs: Path, spare: Path) -> Path:
     if not target.exists():
         draft = target.with_name("programs.new")
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(programs.parent, draft)
+        package = programs.parents[1]
+        shutil.copytree(package, draft / package.name, ignore=shutil.ignore_patterns("pginstall"))
+        libraries = package.with_name(f"{package.name}.libs")  # found by their place beside it
+        if libraries.exists():
+            shutil.copytree(libraries, draft / libraries.name)
         for path in [draft, *draft.rglob("*")]:
             mode = path.stat().st_mode
             path.chmod(mode | (0o555 if mode & stat.S_IXUSR else 0o444))
         draft.rename(target)
-    return target / "bin"
+    return target / programs.relative_to(programs.parents[2])
 
 
 def stop_leftover(cluster: Path) -> None:
@@ -370,6 +374,8 @@ def _no_start(data_dir: Path, words: str, otherwise: str) -> str:
     """One sentence from what PostgreSQL said last."""
     if os.strerror(errno.ENOSPC) in words:
         return f"the disk that holds {data_dir} is full. Make room and start again."
-    last = [line for line in words.splitlines() if "FATAL:" in line or "error:" in line]
-    reason = last[-1].split("FATAL:")[-1].split("error:")[-1].strip() if last else otherwise
+    lines = [line for line in words.splitlines() if line.strip()]
+    grave = [line for line in lines if "FATAL:" in line or "error:" in line]
+    last = (grave or lines or [otherwise])[-1]
+    reason = last.split("FATAL:")[-1].split("error:")[-1].strip()
     return f"the embedded PostgreSQL in {data_dir} does not start ({reason})."
