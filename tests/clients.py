@@ -9,12 +9,15 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 import httpx
+from asgiref.testing import ApplicationCommunicator
 from channels.testing import WebsocketCommunicator
 
 from agentpipe.asgi import application
 
 Json = dict[str, Any]
 DEADLINE_S = 10.0
+# asgiref has no types.
+COMMUNICATOR: Any = ApplicationCommunicator
 NOW = "2026-11-21T10:00:00Z"
 
 
@@ -241,6 +244,16 @@ class Socket(WebsocketCommunicator):
 
     async def __aexit__(self, *error: object) -> None:
         await self.disconnect(timeout=DEADLINE_S)
+
+    # The communicator of Channels keeps connections to the database open, for tests inside a
+    # transaction. These are in none, and see whether connections are given back.
+
+    async def send_input(self, message: Json) -> None:
+        await COMMUNICATOR.send_input(self, message)
+
+    async def receive_output(self, timeout: float = DEADLINE_S) -> Json:  # noqa: ASYNC109 - theirs
+        message: Json = await COMMUNICATOR.receive_output(self, timeout)
+        return message
 
     async def frame(self, *, within_s: float = DEADLINE_S) -> Json:
         frame: Json = await self.receive_json_from(timeout=within_s)
