@@ -21,9 +21,8 @@ from conversations.api.serializers import (
 )
 from conversations.events import INGEST_KINDS
 from conversations.models import Conversation, Message, Participant
-from streaming import topics, wire
-from streaming.events import Filter, seq_of
-from streaming.log import read_after
+from streaming import replay, topics
+from streaming.events import Filter
 from streaming.sse import sse_response
 
 ORDER = ("sequence_number", "timestamp", "id")
@@ -175,15 +174,9 @@ class EventsView(APIView):
     )
     def get(self, request: Request, conversation: str) -> Response:
         topic = conversation_for(caller_of(request), conversation).topic
-        since = request.query_params.get("since")
-        size = _page_size(request)
-        events = read_after(topic, seq_of(since) if since else 0, limit=size + 1)
-        return Response(
-            {
-                "items": [wire.frame(event) for event in events[:size]],
-                "has_more": len(events) > size,
-            }
-        )
+        cursor = request.query_params.get("since")
+        stretch = replay.since(topic, cursor, limit=_page_size(request))
+        return Response({"items": stretch.frames, "has_more": stretch.has_more})
 
 
 class RealtimeStreamView(APIView):

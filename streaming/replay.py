@@ -1,0 +1,54 @@
+"""The log as lists of frames, for answers that end."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from streaming import log, wire
+from streaming.errors import EventsTrimmed
+from streaming.events import id_without_event, seq_of
+from streaming.follow import Truncated
+
+Frame = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Frames in order, whether more follow, and the id from which to follow on."""
+
+    frames: list[Frame]
+    has_more: bool
+    last_id: str
+
+
+def since(topic: str, cursor: str | None, *, limit: int) -> Stretch:
+    """What came after a cursor, or from the beginning. Raises CursorMalformed.
+
+    As on a stream, a cursor whose events are gone is told so first, and it goes on from the oldest.
+    """
+    after = seq_of(cursor) if cursor else 0
+    notices: list[Frame] = []
+    try:
+        events = log.read_after(topic, after, limit=limit + 1)
+    except EventsTrimmed as trimmed:
+        after = trimmed.oldest - 1
+        events = log.read_after(topic, after, limit=limit + 1)
+        oldest_id = events[0].id if events else id_without_event(trimmed.oldest)
+        notices = [wire.truncated(Truncated(oldest_id=oldest_id))]
+    shown = events[:limit]
+    return Stretch(
+        frames=notices + [wire.frame(event) for event in shown],
+        has_more=len(events) > limit,
+        last_id=shown[-1].id if shown else id_without_event(after),
+    )
+
+
+def newest(topic: str, *, limit: int) -> Stretch:
+    """The last events of a topic; `has_more` where earlier ones are held."""
+    span = log.span(topic)
+    after = max(span.first - 1, span.last - limit)
+    stretch = since(topic, id_without_event(after), limit=limit)
+    return Stretch(
+        frames=stretch.frames,
+        has_more=after >= span.first,
+        last_id=stretch.last_id,
+    )

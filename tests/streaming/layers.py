@@ -1,0 +1,62 @@
+"""Channel layers that misbehave."""
+
+import random
+from typing import Any
+
+from channels.layers import InMemoryChannelLayer
+from channels_redis.pubsub import RedisPubSubChannelLayer
+
+
+class NaughtyLayer(InMemoryChannelLayer):
+    """Drops, repeats and reorders what it is given."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.random = random.Random(7)
+        self.held_back: list[tuple[str, Any]] = []
+
+    async def group_send(self, group: str, message: Any) -> None:
+        match self.random.choice(["drop", "repeat", "hold", "pass"]):
+            case "drop":
+                return
+            case "repeat":
+                await super().group_send(group, message)
+            case "hold":
+                self.held_back.append((group, message))
+                return
+        await super().group_send(group, message)
+        if self.held_back:
+            await super().group_send(*self.held_back.pop())
+
+
+class DeadLayer(InMemoryChannelLayer):
+    """Takes nothing and lets nobody in."""
+
+    async def group_send(self, group: str, message: Any) -> None:
+        raise ConnectionError("the layer is dead")
+
+    async def group_add(self, group: str, channel: str) -> None:
+        raise ConnectionError("the layer is dead")
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        raise ConnectionError("the layer is dead")
+
+    async def new_channel(self, prefix: str = "specific.") -> str:
+        raise ConnectionError("the layer is dead")
+
+
+class LossyRedisLayer(RedisPubSubChannelLayer):
+    """Redis, of whose messages every fifth is lost on the way."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.random = random.Random(7)
+
+    async def group_send(self, group: str, message: Any) -> None:
+        if self.random.random() >= 0.2:
+            await self._get_layer().group_send(group, message)
+
+
+def named(name: str, **config: Any) -> dict[str, Any]:
+    """The CHANNEL_LAYERS setting with one of the above."""
+    return {"default": {"BACKEND": f"{__name__}.{name}", "CONFIG": config}}
