@@ -97,18 +97,25 @@ async def _serve(server: Server, door: socket.socket, *, with_worker: bool) -> N
     finally:
         if worker is not None:
             worker.cancel()
-            await asyncio.gather(worker, return_exceptions=True)
+            # What is still going after that is cancelled once more as the loop closes.
+            done, _ = await asyncio.wait({worker}, timeout=2 * JOBS_END_WITHIN_S)
+            if any(not task.cancelled() and task.exception() for task in done):
+                logger.warning("worker.stopped_without_database")
 
 
 async def keep_working() -> None:
     """Run the worker, and run it again when it crashes: the web server goes on meanwhile."""
     clock = asyncio.get_running_loop().time
+    task = asyncio.current_task()
     rest_s = WORKER_REST_S
     while True:
         began = clock()
         try:
             await _work()
         except Exception:
+            # Cancelled without a database, it raises what it met last, not CancelledError.
+            if task is None or task.cancelling():
+                raise
             logger.exception("worker.crashed", again_in_s=rest_s)
         if clock() - began > WORKER_REST_MOST_S:
             rest_s = WORKER_REST_S

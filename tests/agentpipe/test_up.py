@@ -1,0 +1,288 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from agentpipe.embedded import address, command_of
+from tests.services import free_port, url_of
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+
+ROOT = Path(__file__).parents[2]
+WITHIN_S = 30
+
+Up = Callable[..., "Running"]
+
+
+class Running:
+    """`manage.py up` in a process of its own."""
+
+    def __init__(self, data_dir: Path, *options: str, **variables: str) -> None:
+        self.data_dir = data_dir
+        self.port = int(variables.get("PORT") or free_port())
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        ours = {"AGENTPIPE_DATA_DIR": str(data_dir), "PORT": str(self.port), "AGENTPIPE_LOCAL": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "up", *options],
+            cwd=ROOT,
+            env=kept | ours | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def await_ready(self) -> Any:
+        wait_for(lambda: self.readiness() is not None or self.process.poll() is not None)
+        assert self.process.poll() is None, self.finish()
+        return self.readiness()
+
+    def readiness(self) -> Any:
+        """What /readyz answers when all is well."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz") as answer:
+                return json.load(answer)
+        except (OSError, urllib.error.URLError):
+            return None
+
+    def stop(self, demand: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
+        self.process.send_signal(demand)
+        return self.finish()
+
+    def finish(self) -> tuple[int, str, str]:
+        """Its exit code and what it said."""
+        try:
+            out, err = self.process.communicate(timeout=WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            out, err = self.process.communicate()
+        return self.process.returncode, out, err
+
+    def postmaster(self) -> int:
+        return int((self.data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
+
+    def ask(self, query: str) -> Any:
+        with psycopg.connect(url_of(address(self.data_dir)), autocommit=True) as connection:
+            row = connection.execute(query.encode()).fetchone()
+            return row[0] if row else None
+
+
+@pytest.fixture
+def up(folder: Path) -> Iterator[Up]:
+    started: list[Running] = []
+
+    def up(*options: str, data_dir: Path = folder, **variables: str) -> Running:
+        server = Running(data_dir, *options, **variables)
+        started.append(server)
+        return server
+
+    yield up
+    for server in started:
+        if server.process.poll() is None:
+            server.process.send_signal(signal.SIGTERM)
+            server.finish()
+
+
+def test_it_starts_says_where_to_look_and_stops_without_a_trace(up: Up, folder: Path) -> None:
+    server = up()
+    assert server.await_ready()["status"] == "ok"
+    postgres = server.postmaster()
+
+    code, out, err = server.stop()
+
+    assert (code, err) == (0, "")
+    assert f"http://127.0.0.1:{server.port}/" in out
+    assert (folder / "bridge_api_key").read_text() in out
+    assert f"admin / {(folder / 'admin_password').read_text()}" in out
+    assert command_of(postgres) == ""
+
+
+def test_a_second_start_finds_the_same_record_and_login(up: Up, folder: Path) -> None:
+    first = up()
+    first.await_ready()
+    password = (folder / "admin_password").read_text()
+    joined = first.ask("SELECT date_joined FROM auth_user WHERE username = 'admin'")
+    assert first.stop()[0] == 0
+
+    second = up()
+    second.await_ready()
+
+    assert second.ask("SELECT date_joined FROM auth_user WHERE username = 'admin'") == joined
+    assert password in second.stop()[1]
+
+
+def test_secrets_are_for_the_owner_alone(up: Up, folder: Path) -> None:
+    up().await_ready()
+
+    for name in ("secret_key", "bridge_api_key", "admin_password"):
+        assert (folder / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_ctrl_c_is_an_orderly_end(up: Up) -> None:
+    server = up()
+    server.await_ready()
+
+    code, out, err = server.stop(signal.SIGINT)
+
+    assert (code, err) == (0, "")
+    assert out.endswith("Stopped.\n")
+
+
+def test_an_open_stream_does_not_hold_up_the_end(up: Up) -> None:
+    server = up()
+    server.await_ready()
+    with socket.create_connection(("127.0.0.1", server.port)) as idle:
+        idle.sendall(b"GET /healthz HTTP/1.1\r\n")  # and never the rest
+        began = time.monotonic()
+
+        assert server.stop()[0] == 0
+        assert time.monotonic() - began < 15
+
+
+def test_stopping_while_it_starts_leaves_nothing_behind(up: Up, folder: Path) -> None:
+    server = up()
+    wait_for(lambda: (folder / "postgres" / "postmaster.pid").exists())
+    postgres = server.postmaster()
+
+    code, _, err = server.stop()
+
+    assert (code, err) == (0, "")
+    assert command_of(postgres) == ""
+
+
+def test_a_second_server_is_told_who_has_the_data_directory(up: Up) -> None:
+    first = up()
+    first.await_ready()
+
+    code, out, err = up().finish()
+
+    assert (code, out) == (1, "")
+    assert f"process {first.process.pid}" in err
+    assert f"http://127.0.0.1:{first.port}/" in err
+    assert is_a_sentence(err)
+
+
+def test_a_port_that_is_taken_stops_the_start_before_the_database(up: Up, folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, out, err = up(PORT=str(port)).finish()
+
+    assert (code, out) == (1, "")
+    assert f"port {port}" in err
+    assert is_a_sentence(err)
+    assert not (folder / "postgres").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("PORT", "eighty", "PORT is 'eighty'"),
+        ("DATABASE_URL", "mysql://localhost/agentpipe", "DATABASE_URL"),
+        ("AGENTPIPE_HOST", "0.0.0.0", "AGENTPIPE_LOCAL"),
+        ("AGENTPIPE_HOST", "192.0.2.1", "AGENTPIPE_HOST"),
+    ],
+)
+def test_a_bad_setting_stops_the_start_with_a_sentence(
+    up: Up, folder: Path, variable: str, value: str, said: str
+) -> None:
+    port = {} if variable == "PORT" else {"PORT": str(free_port())}
+    server = subprocess.run(
+        [sys.executable, "manage.py", "up"],
+        cwd=ROOT,
+        env={"AGENTPIPE_DATA_DIR": str(folder), "AGENTPIPE_LOCAL": "1", **port, variable: value},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WITHIN_S,
+    )
+
+    assert server.returncode == 1
+    assert said in server.stderr
+    assert is_a_sentence(server.stderr)
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(up: Up) -> None:
+    port = free_port()
+    url = f"postgresql://someone:verysecret@127.0.0.1:{port}/elsewhere"
+
+    code, out, err = up(DATABASE_URL=url).finish()
+
+    assert (code, out) == (1, "")
+    assert "elsewhere" in err
+    assert "DATABASE_URL" in err
+    assert "verysecret" not in err
+    assert is_a_sentence(err)
+
+
+def test_a_killed_server_starts_again_with_everything_it_had(up: Up) -> None:
+    first = up()
+    first.await_ready()
+    left = first.postmaster()
+    first.process.kill()
+    first.finish()
+    assert "postgres" in command_of(left)
+
+    second = up()
+    second.await_ready()
+
+    assert command_of(left) == ""
+    assert second.ask("SELECT count(*) FROM auth_user WHERE username = 'admin'") == 1
+
+
+def test_a_killed_database_comes_back_under_the_running_server(up: Up) -> None:
+    server = up()
+    server.await_ready()
+
+    os.kill(server.postmaster(), signal.SIGKILL)
+
+    wait_for(lambda: server.readiness() is None)
+    wait_for(lambda: server.readiness() is not None)
+    assert server.stop()[0] == 0
+
+
+def test_the_worker_is_part_of_it_unless_it_is_left_out(up: Up) -> None:
+    workers = "SELECT count(*) FROM procrastinate_workers"
+    server = up()
+    server.await_ready()
+    wait_for(lambda: server.ask(workers) == 1)
+    server.stop()
+
+    server = up("--no-worker")
+    server.await_ready()
+
+    assert server.ask(workers) == 0
+
+
+def test_two_that_start_at_once_on_one_database_take_turns(up: Up, folder: Path) -> None:
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("CREATE DATABASE two_at_once")
+        try:
+            url = os.environ["DATABASE_URL"].rpartition("/")[0] + "/two_at_once"
+            pair = [up("--no-worker", data_dir=folder / name, DATABASE_URL=url) for name in "ab"]
+            for server in pair:
+                assert server.await_ready()["status"] == "ok"
+            for server in pair:
+                assert server.stop()[0] == 0
+        finally:
+            connection.execute("DROP DATABASE two_at_once WITH (FORCE)")
+
+
+def is_a_sentence(words: str) -> bool:
+    return words.startswith("agentpipe: ") and words.endswith(".\n") and words.count("\n") == 1
+
+
+def wait_for(fact: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while not fact():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
