@@ -195,6 +195,9 @@ class Hub:
                     else:
                         await layer.group_add(group, self.channel)
                         ring.has_joined = True
+                        if topic not in self.starting:
+                            # Joined late: what was told in between rang for nobody.
+                            self._catch_up(ring)
             except Exception as error:
                 self.layer_rests_until = clock() + LAYER_REST_S
                 logger.warning("hub.layer_unreachable", reason=repr(error))

