@@ -120,10 +120,9 @@ class Delivery:
     change: Change
     # None where the change itself carries the id that makes it unique, or nothing does.
     identity: bytes | None = None
-    # What an Idempotency-Key stood for the first time.
-    fingerprint: bytes | None = None
-    # Where the key turns out to stand for something else: the identity to fall back on, if any.
-    own_identity: bytes | None = None
+    # An Idempotency-Key, and what it stands for.
+    key: bytes | None = None
+    fingerprint: bytes = b""
     refuses_reused_key: bool = False
 
 

@@ -1,7 +1,7 @@
 """What changes the record. One function writes, however many changes there are."""
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import assert_never
@@ -124,7 +124,7 @@ class Recording:
         self.messages: list[Message] = []
         self.raw_events: list[RawEvent] = []
         self.new_receipts: list[Receipt] = []
-        self.news: list[Callable[[], None]] = []
+        self.news: list[tuple[Conversation | None, events.IngestEvent]] = []
 
     def run(self) -> list[Outcome]:
         self._lock_conversations()
@@ -132,8 +132,9 @@ class Recording:
         self._find_messages()
         outcomes = [self._take(delivery) for delivery in self.deliveries]
         self._write()
-        for tell in self.news:
-            tell()
+        for conversation, event in self.news:
+            topics = [self.project.topic, *([conversation.topic] if conversation else [])]
+            publish(event, *topics)
         return outcomes
 
     def _lock_conversations(self) -> None:
@@ -151,12 +152,19 @@ class Recording:
         identities = {
             identity
             for delivery in self.deliveries
-            for identity in (delivery.identity, delivery.own_identity)
+            for identity in (delivery.identity, delivery.key)
             if identity
         }
-        if identities:
-            for receipt in Receipt.objects.filter(project=self.project, identity__in=identities):
+        if not identities:
+            return
+        too_old = []
+        for receipt in Receipt.objects.filter(project=self.project, identity__in=identities):
+            if receipt.fingerprint and receipt.created_at < self.now - KEYS_REMEMBERED:
+                too_old.append(receipt.pk)
+            else:
                 self.receipts[bytes(receipt.identity)] = receipt
+        if too_old:
+            Receipt.objects.filter(pk__in=too_old).delete()
 
     def _find_messages(self) -> None:
         ids = {
@@ -169,18 +177,20 @@ class Recording:
             self.message_ids.update(found.values_list("public_id", flat=True))
 
     def _take(self, delivery: Delivery) -> Outcome:
-        identity, fingerprint = delivery.identity, delivery.fingerprint
-        receipt = self.receipts.get(identity) if identity else None
-        if receipt and receipt.fingerprint and bytes(receipt.fingerprint) != fingerprint:
+        key, identity = delivery.key, delivery.identity
+        first = self.receipts.get(key) if key else None
+        if first and bytes(first.fingerprint or b"") != delivery.fingerprint:
             if delivery.refuses_reused_key:
                 return KeyReused()
-            identity, fingerprint = delivery.own_identity, None
-            receipt = self.receipts.get(identity) if identity else None
-        if receipt:
-            return Recorded(id=receipt.made_id)
-        outcome = self._apply(delivery.change)
-        if identity and isinstance(outcome, Recorded):
-            self._keep_receipt(identity, fingerprint, outcome.id)
+            # The key goes on standing for what it stood for first.
+            key = first = None
+        known = first or (self.receipts.get(identity) if identity else None)
+        outcome = Recorded(id=known.made_id) if known else self._apply(delivery.change)
+        if isinstance(outcome, Recorded):
+            if identity and not known:
+                self._keep_receipt(identity, None, outcome.id)
+            if key and not first:
+                self._keep_receipt(key, delivery.fingerprint, outcome.id)
         return outcome
 
     def _keep_receipt(self, identity: bytes, fingerprint: bytes | None, made_id: str) -> None:
@@ -239,9 +249,7 @@ class Recording:
         self.participants += participants
         self._tell(
             conversation,
-            lambda: events.conversation_started(
-                conversation, participants, project=self.project.slug
-            ),
+            events.conversation_started(conversation, participants, project=self.project.slug),
         )
         return Recorded(id=conversation.public_id)
 
@@ -257,8 +265,7 @@ class Recording:
         _count(conversation, message)
         self._touch(conversation)
         self._tell(
-            conversation,
-            lambda: events.message_created(message, conversation=conversation.public_id),
+            conversation, events.message_created(message, conversation=conversation.public_id)
         )
         return Recorded(id=message.public_id)
 
@@ -304,9 +311,7 @@ class Recording:
         if change.summary:
             conversation.summary = change.summary
         self._touch(conversation)
-        self._tell(
-            conversation, lambda: events.conversation_ended(conversation, reason=change.reason)
-        )
+        self._tell(conversation, events.conversation_ended(conversation, reason=change.reason))
         return Recorded()
 
     def _note_error(self, change: NoteError) -> Outcome:
@@ -344,7 +349,7 @@ class Recording:
         self.raw_events.append(raw)
         if is_told:
             public_id = conversation.public_id if conversation else None
-            self._tell(conversation, lambda: events.kept(raw, conversation=public_id))
+            self._tell(conversation, events.kept(raw, conversation=public_id))
 
     def _conversation_of(
         self, change: AddMessage | EndConversation | NoteError | KeepEvent
@@ -377,16 +382,9 @@ class Recording:
         conversation.updated_at = self.now
         self.touched[conversation.public_id] = conversation
 
-    def _tell(
-        self, conversation: Conversation | None, event: Callable[[], events.IngestEvent]
-    ) -> None:
+    def _tell(self, conversation: Conversation | None, event: events.IngestEvent) -> None:
         """Publish once all rows are written: a topic is named after its conversation's key."""
-
-        def tell() -> None:
-            topics = [self.project.topic, *([conversation.topic] if conversation else [])]
-            publish(event(), *topics)
-
-        self.news.append(tell)
+        self.news.append((conversation, event))
 
     def _write(self) -> None:
         opened = {conversation.public_id for conversation in self.opened}

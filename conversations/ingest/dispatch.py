@@ -23,9 +23,15 @@ from conversations.changes import (
     UnknownConversation,
 )
 from conversations.ingest import camel, snake
-from conversations.ingest.types import parse_time
+from conversations.ingest.types import parse_time, strict_time
 
 SNAKE_ONLY = frozenset({"conversation.error", "log.entry"})
+EXPECTED_OBJECT = "Expected an object"
+MESSAGES = {
+    "missing": "Required",
+    "model_type": EXPECTED_OBJECT,
+    "dict_type": EXPECTED_OBJECT,
+}
 CODES = {
     "missing": "required",
     "string_too_short": "too_small",
@@ -92,7 +98,7 @@ def is_snake(event: object) -> bool:
 def read(event: object, *, idempotency_key: str | None = None) -> Read | Answer:
     """Understand an event, or say what is wrong with it."""
     if not isinstance(event, dict):
-        return refusal([([], "Expected an object", "invalid_type")])
+        return refusal([([], EXPECTED_OBJECT, "invalid_type")])
     kind = event.get("type")
     if not isinstance(kind, str) or not kind:
         code = "required" if kind is None or kind == "" else "invalid_type"
@@ -107,8 +113,16 @@ def read(event: object, *, idempotency_key: str | None = None) -> Read | Answer:
         at = _timestamp(event.get("timestamp"), is_strict=not speaks_snake)
     except PydanticCustomError as error:
         return refusal([(["timestamp"], error.message(), "invalid_string")])
+    data = event.get("data")
+    if not isinstance(data, dict):
+        if not speaks_snake:
+            message = EXPECTED_OBJECT if "data" in event else "Required"
+            code = "invalid_type" if "data" in event else "required"
+            return refusal([(["data"], message, code)])
+        if data is not None:
+            model_class, data = snake.Unknown, {"data": data}
     try:
-        model: Model = model_class.model_validate(event.get("data", {} if speaks_snake else None))
+        model: Model = model_class.model_validate(data or {})
     except ValidationError as error:
         return refusal([detail(fault, within="data") for fault in error.errors(include_url=False)])
     change = model.change(kind, at or timezone.now())
@@ -141,7 +155,7 @@ def refusal(faults: Sequence[Fault]) -> Answer:
 def detail(fault: ErrorDetails, *, within: str) -> Fault:
     kind = fault["type"]
     fallback = "invalid_type" if kind.endswith("_type") else "invalid"
-    message = "Required" if kind == "missing" else fault["msg"]
+    message = MESSAGES.get(kind, fault["msg"])
     return [within, *fault["loc"]], message, CODES.get(kind, fallback)
 
 
@@ -149,11 +163,11 @@ def _timestamp(given: object, *, is_strict: bool) -> datetime | None:
     """When it happened; None where the sender does not say, and so at arrival."""
     if given is None or given == "":
         return None
+    if is_strict:
+        return strict_time(given)
     try:
         return parse_time(given)
     except PydanticCustomError:
-        if is_strict:
-            raise
         return None
 
 
@@ -168,14 +182,11 @@ def _delivery(
     # Without a time of its own an event is never the repetition of another.
     has_own_id = isinstance(change, AddMessage | StartConversation) and change.own_id is not None
     content = _digest("event", event.get("type"), at.isoformat() if at else None, event.get("data"))
-    own_identity = content if at and not has_own_id else None
-    if key is None:
-        return Delivery(change=change, identity=own_identity)
     return Delivery(
         change=change,
-        identity=_digest("key", key),
+        identity=content if at and not has_own_id else None,
+        key=_digest("key", key) if key else None,
         fingerprint=content,
-        own_identity=own_identity,
         refuses_reused_key=refuses_reused_key,
     )
 

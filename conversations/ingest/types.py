@@ -18,6 +18,10 @@ _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?(Z|z|[+-]\d\d:?\d\d)?", re.ASCII
 )
 
+_STRICT_TIME = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII
+)
+
 
 def parse_time(value: object) -> datetime:
     """ISO 8601 with up to nine fractional digits, six of them kept; without offset it is UTC."""
@@ -35,11 +39,13 @@ def parse_time(value: object) -> datetime:
         raise PydanticCustomError("invalid_time", "There is no such date and time") from error
 
 
-def _time_with_offset(value: object) -> datetime:
-    moment = parse_time(value)
-    if not str(value)[-1:].upper() == "Z" and not re.search(r"[+-]\d\d:?\d\d$", str(value)):
-        raise PydanticCustomError("invalid_time", "Expected an offset, such as Z")
-    return moment
+def strict_time(value: object) -> datetime:
+    """The same as RFC 3339 has it: with seconds, and with an offset."""
+    if not isinstance(value, str) or not _STRICT_TIME.fullmatch(value):
+        raise PydanticCustomError(
+            "invalid_time", "Expected an ISO 8601 date and time with an offset, such as Z"
+        )
+    return parse_time(value)
 
 
 def _number(value: object) -> int | float:
@@ -93,7 +99,7 @@ def _object(value: object) -> dict[str, Any] | None:
 # The strict types of the camelCase dialect
 
 Text = StrictStr
-Time = Annotated[datetime, BeforeValidator(_time_with_offset)]
+Time = Annotated[datetime, BeforeValidator(strict_time)]
 Whole = Annotated[int, BeforeValidator(_integer), Field(ge=0, le=LARGEST)]
 Positive = Annotated[int, BeforeValidator(_integer), Field(gt=0, le=LARGEST)]
 Cost = Annotated[Decimal, BeforeValidator(_cost)]
