@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
 from django.utils import timezone
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from conversations.changes import (
     AddMessage,
@@ -33,17 +33,24 @@ from conversations.ingest.types import (
 )
 from streaming.events import iso
 
-Id = Annotated[Text, Field(min_length=1, max_length=200)]
-MaybeId = Annotated[
-    Annotated[Text, Field(max_length=200)] | None,
-    BeforeValidator(lambda value: value or None),
-]
+LONGEST_ID = 200
+Id = Annotated[Text, Field(min_length=1, max_length=LONGEST_ID)]
+MaybeId = Annotated[str | None, BeforeValidator(lambda value: _id_or_absent(value))]
 STATUSES = {"completed": "COMPLETED", "interrupted": "INTERRUPTED", "error": "ERROR"}
 NAME_LENGTH = 80
 
 
+def _id_or_absent(value: object) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_ID else None
+
+
 class Snake(BaseModel):
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
+    model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="before")
+    @classmethod
+    def without_nulls(cls, data: Json) -> Json:
+        return {name: value for name, value in data.items() if value is not None}
 
     def extras(self) -> Json:
         extras: Json = storable(self.model_extra or {})
@@ -115,7 +122,7 @@ class MessageCreated(Snake):
     agent_name: MaybeText = None
     agent_version: MaybeText = None
     # The tool leaves out what is empty, and an empty message is a message.
-    content: Annotated[Text, BeforeValidator(lambda value: "" if value is None else value)] = ""
+    content: Text = ""
     role: MaybeText = None
     sequence_number: MaybeLong = None
     turn_number: MaybeLong = None
@@ -168,6 +175,7 @@ class Summary(Snake):
 
     def as_shown(self) -> Json:
         return {
+            **self.extras(),
             "shortText": self.short_text or "",
             "text": self.text or "",
             "agentType": self.agent_type or "",
