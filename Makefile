@@ -19,7 +19,7 @@ endef
 export TOO_OLD
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types house check bench
+.PHONY: help setup run test faults lint types house check bench
 
 help: ## list what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile
@@ -45,6 +45,9 @@ house: .venv/synced ## check the floor plan: who may import whom, which files th
 	$(IN) -m pytest -q tests/test_house.py
 
 check: house lint types test ## all of the above, as CI does
+
+faults: .venv/synced ## run the long forms of the fault tests
+	AGENTPIPE_FAULTS=long $(IN) -m pytest tests/faults $(ARGS)
 
 bench: .venv/synced ## measure the fan-out to many readers
 	$(IN) -m benchmarks.fanout
