@@ -32,8 +32,9 @@ class IngestDoor(APIView):
     media_types: ClassVar[tuple[str, ...]] = (JSON,)
 
     def body_of(self, request: Request) -> bytes:
-        media_type = (request.content_type or "").partition(";")[0].strip().lower()
-        if media_type not in self.media_types or request.headers.get("Content-Encoding"):
+        if media_type_of(request) not in self.media_types or request.headers.get(
+            "Content-Encoding"
+        ):
             raise UnsupportedMediaType(request.content_type or "none")
         body: bytes = request._request.body
         if len(body) > settings.BODY_LIMITS.get(request.path, settings.BODY_LIMIT):
@@ -79,7 +80,7 @@ class IngestBatchView(IngestDoor):
     def post(self, request: Request) -> Response:
         body = self.body_of(request)
         self.spend(request, "ingest")
-        if request.content_type.startswith(NDJSON):
+        if media_type_of(request) == NDJSON:
             events = _lines(body)
         else:
             events = read_json(body)
@@ -94,7 +95,7 @@ class IngestBatchView(IngestDoor):
                 "accepted": accepted,
                 "rejected": len(answers) - accepted,
                 "results": [
-                    {"index": index, "status": answer.status, **answer.body}
+                    {"index": index} | answer.body | {"status": answer.status}
                     for index, answer in enumerate(answers)
                 ],
             }
@@ -114,6 +115,10 @@ class IngestBatchView(IngestDoor):
             _bad_line(event) if isinstance(event, InvalidJSON) else next(answers)
             for event in events
         ]
+
+
+def media_type_of(request: Request) -> str:
+    return (request.content_type or "").partition(";")[0].strip().lower()
 
 
 def _lines(body: bytes) -> list[object]:
