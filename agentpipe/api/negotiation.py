@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
 from conversations.errors import BodyTooLarge
@@ -26,7 +26,8 @@ class AlwaysJSON(BaseContentNegotiation):
         renderers: Iterable[BaseRenderer],
         format_suffix: str | None = None,
     ) -> tuple[BaseRenderer, str]:
-        renderer = next(iter(renderers))
+        # A page and the schema have renderers that can show nothing but themselves.
+        renderer = JSONRenderer() if request.method == "OPTIONS" else next(iter(renderers))
         return renderer, renderer.media_type or ""
 
 
