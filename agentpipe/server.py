@@ -87,7 +87,8 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+# A terminal that is closed sends SIGHUP.
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def _serve(server: Server, door: socket.socket, *, with_worker: bool) -> None:

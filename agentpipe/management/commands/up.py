@@ -42,7 +42,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, no_worker: bool = False, **options: Any) -> None:
-        signal.signal(signal.SIGTERM, _interrupt)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupt)
         postgres = None if env.text("DATABASE_URL") else Postgres(settings.DATA_DIR)
         try:
             check_host()
