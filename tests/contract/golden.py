@@ -5,10 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.clients import Json
-
 FOLDER = Path(__file__).parent
-OF_THE_RUN = {"createdAt", "updatedAt", "ingestedAt", "received_at", "retryAfter"}
+OF_THE_RUN = {"createdAt", "updatedAt", "ingestedAt", "received_at", "retryAfter", "seq"}
 EVENT_ID = re.compile(r"\d+_\d{4,}_[0-9a-f]{8}")
 OWN_ID = re.compile(r"c[a-z0-9]{24}")
 
@@ -17,9 +15,8 @@ def files(folder: str) -> list[str]:
     return sorted(file.stem for file in (FOLDER / folder).glob("*.json"))
 
 
-def read(folder: str, name: str) -> Json:
-    found: Json = json.loads((FOLDER / folder / f"{name}.json").read_text())
-    return found
+def read(folder: str, name: str) -> Any:
+    return json.loads((FOLDER / folder / f"{name}.json").read_text())
 
 
 def normalised(value: Any, name: str = "") -> Any:
