@@ -95,7 +95,7 @@ class IngestBatchView(IngestDoor):
                 "accepted": accepted,
                 "rejected": len(answers) - accepted,
                 "results": [
-                    {"index": index} | answer.body | {"status": answer.status}
+                    {"index": index, **answer.body, "status": answer.status}
                     for index, answer in enumerate(answers)
                 ],
             }
