@@ -1,0 +1,81 @@
+"""Processes of a benchmark's own, each at the other end of a pipe, and what they cost."""
+
+import asyncio
+import multiprocessing
+import subprocess
+import time
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+import uvloop
+
+STOPPED_WITHIN_S = 10
+
+Pipe = Connection
+Main = Callable[["Pipe"], Coroutine[Any, Any, None]]
+
+
+class Child:
+    """A coroutine in a process and an event loop of its own: one answer to one command."""
+
+    def __init__(self, main: Main) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self.pipe, theirs = spawn.Pipe()
+        self.process = spawn.Process(target=_run, args=(main, theirs), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def tell(self, command: object) -> None:
+        self.pipe.send(command)
+
+    def hear(self, *, within_s: float) -> Any:
+        """The next answer. Raises TimeoutError, and EOFError where the process has died."""
+        if not self.pipe.poll(within_s):
+            raise TimeoutError(f"{self.process.name} did not answer within {within_s:.0f} s")
+        return self.pipe.recv()
+
+    def ask(self, command: object, *, within_s: float) -> Any:
+        self.tell(command)
+        return self.hear(within_s=within_s)
+
+    def stop(self) -> None:
+        self.pipe.close()
+        self.process.join(STOPPED_WITHIN_S)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+async def next_command(pipe: "Pipe") -> Any:
+    """What the parent wants next; None when it wants no more."""
+    try:
+        return await asyncio.to_thread(pipe.recv)
+    except (EOFError, OSError):
+        return None
+
+
+def paced(count: int, *, gap_s: float) -> Iterator[float]:
+    """How long to sleep before each of so many steps; a late step is followed at once."""
+    began = time.monotonic()
+    for step in range(count):
+        yield max(0.0, began + step * gap_s - time.monotonic())
+
+
+def resident_bytes(pid: int) -> int:
+    """The memory of one process, without its children."""
+    shown = subprocess.run(
+        ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True
+    )
+    return int(shown.stdout) * 1024
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    ranked = sorted(values)
+    return ranked[min(len(ranked) - 1, int(share * len(ranked)))]
+
+
+def _run(main: Main, pipe: "Pipe") -> None:
+    with suppress(KeyboardInterrupt):  # the parent got it too, and ends us
+        uvloop.run(main(pipe))
