@@ -1,0 +1,23 @@
+"""The modules under static/js by themselves, in Node."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.processes
+@pytest.mark.timeout(60)
+def test_the_javascript_modules_pass_their_own_tests() -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("there is no Node.js: the modules were not tested by themselves")
+
+    files = sorted(map(str, (ROOT / "tests" / "js").glob("*.test.js")))
+    command = [node, "--no-warnings", "--test", *files]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
