@@ -1,0 +1,149 @@
+"""The feed of a project, in a real browser against a real server."""
+
+import json
+import re
+import urllib.request
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open
+from tests.browser.server import KEY, Server
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(60)]
+
+
+def previews(page: Page) -> list[str]:
+    return page.locator(".event__preview").all_text_contents()
+
+
+def is_live(page: Page) -> None:
+    expect(page.locator("connection-state")).to_have_text("Live", timeout=20_000)
+
+
+def recorded(server: Server, conversation_id: str) -> list[str]:
+    """The contents that the log holds, newest first."""
+    request = urllib.request.Request(
+        f"{server.url}/api/conversations/{conversation_id}/events?page_size=100",
+        headers={"Authorization": f"Bearer {KEY}"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        frames: list[dict[str, Any]] = json.load(answer)["items"]
+    return [frame["data"]["message"]["content"] for frame in reversed(frames)]
+
+
+def test_the_feed_shows_what_was_recorded_before_and_then_what_comes_live(
+    server: Server, open_page: Open
+) -> None:
+    server.ingest("conversation.started", conversation_id="tower", initial_prompt="Plan a tower")
+    server.say("Stone or steel?", tokens_used=1200, cost=0.0042)
+
+    page = open_page(server.url)
+    is_live(page)
+    server.say("Steel.")
+
+    expect(page.locator(".event")).to_have_count(3)
+    assert previews(page) == ["Steel.", "Stone or steel?", "Plan a tower"]
+    newest = page.locator(".event").first
+    expect(newest.locator(".event__agent")).to_have_text("Ada")
+    expect(newest.locator(".event__conversation")).to_have_text("Plan a tower")
+    expect(page.locator(".event__use").nth(1)).to_contain_text("1,200 tokens $0.0042 (estimate)")
+
+
+def test_a_live_row_reads_as_the_server_writes_it(server: Server, open_page: Open) -> None:
+    page = open_page(server.url)
+    is_live(page)
+    agents = [{"agent_id": "a", "agent_type": "claude", "name": "Ada"}, {"agent_type": "gpt"}]
+    started = {"initial_prompt": "Plan a tower", "participants": agents}
+    server.ingest("conversation.started", conversation_id="tower", **started)
+    server.say("é😀" * 400, tokens_used=1234567, cost=1.5)
+    server.ingest("log.entry", conversation_id="tower", level="system", content="Turn 2")
+    server.ingest("conversation.error", conversation_id="tower", error_message="No reply")
+    server.ingest("bridge.test", message="Can you hear me?")
+    server.ingest("conversation.completed", conversation_id="tower", status="error")
+    server.ingest("conversation.completed", conversation_id="tower", summary={"text": "Built"})
+    server.say("", conversation_id="another")
+    expect(page.locator(".event")).to_have_count(8)
+    expect(page.locator(".event__conversation").first).to_contain_text("Conversation 20")
+
+    def rows() -> list[str]:
+        items = page.locator(".event")
+        return [re.sub(r"\s+", " ", text) for text in items.all_inner_texts()]
+
+    live = rows()
+    page.reload()
+    is_live(page)
+
+    assert rows() == live
+
+
+def test_after_a_kill_the_page_says_so_and_recovers_with_exactly_what_the_log_holds(
+    server: Server, open_page: Open
+) -> None:
+    page = open_page(server.url, strict=False)  # the browser complains of what we do to it
+    is_live(page)
+    server.say("before")
+    expect(page.locator(".event")).to_have_count(1)
+
+    server.kill()
+    expect(page.locator("connection-state")).to_contain_text("Not connected")
+    server.start()
+    for number in range(20):
+        server.say(f"after {number}")
+
+    is_live(page)
+    expect(page.locator(".event")).to_have_count(21)
+    server.say("and on")
+    expect(page.locator(".event")).to_have_count(22)
+    assert previews(page) == recorded(server, "tower")
+
+
+def test_scripts_in_names_and_contents_do_not_run(server: Server, open_page: Open) -> None:
+    attack = "</li></template><script>window.hit=1</script><img src=x onerror='window.hit=1'>"
+    people = {"agent_name": attack, "agent_type": attack}
+    server.ingest("conversation.started", conversation_id=attack[:100], initial_prompt=attack)
+    server.say(attack, conversation_id=attack[:100], **people)
+
+    page = open_page(server.url)
+    is_live(page)
+    server.say(attack, conversation_id=attack[:100], **people)
+
+    expect(page.locator(".event")).to_have_count(3)
+    assert previews(page) == [attack] * 3
+    assert page.evaluate("window.hit") is None
+
+
+def test_rows_wait_for_a_reader_who_has_scrolled_away(server: Server, open_page: Open) -> None:
+    for number in range(30):
+        server.say(f"Floor {number}")
+    page = open_page(server.url)
+    is_live(page)
+    page.evaluate("scrollTo(0, 900)")
+    read = page.get_by_text("Floor 15", exact=True)
+    place = read.bounding_box()
+
+    for number in range(3):
+        server.say(f"Roof {number}")
+
+    more = page.get_by_role("button", name="3 new events")
+    expect(more).to_be_visible()
+    assert read.bounding_box() == place
+    expect(page.locator(".event")).to_have_count(30)
+    more.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".event")).to_have_count(33)
+    expect(more).to_be_hidden()
+    expect(page.locator(".feed")).to_be_focused()
+
+
+def test_the_page_reads_without_javascript(server: Server, open_page: Open) -> None:
+    page = open_page(server.url, scripts=False)
+    expect(page.locator(".command")).to_contain_text(f"curl {server.url}/api/ingest")
+
+    server.say("Stone or steel?")
+    page.reload()
+
+    assert previews(page) == ["Stone or steel?"]
+    expect(page.locator(".feed-empty")).to_be_hidden()
+    expect(page.locator("connection-state")).to_contain_text("reload")

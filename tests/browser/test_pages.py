@@ -1,0 +1,78 @@
+"""Every page: getting in, narrow screens, and a console without complaints."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open
+from tests.browser.server import Server
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(60)]
+
+PAGES = ["/", "/login", "/api/docs", "/admin/login"]
+LONG = "https://example.com/" + "very-long-word" * 30
+
+
+def sign_in(page: Page, password: str) -> None:
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_a_wrong_password_is_refused_in_words_and_the_right_one_shows_the_feed(
+    guarded_server: Server, open_page: Open
+) -> None:
+    guarded_server.say("Stone or steel?")
+    page = open_page(guarded_server.url)
+    assert page.url == f"{guarded_server.url}/login?next=%2F"
+
+    sign_in(page, "wrong")
+    expect(page.get_by_role("alert")).to_contain_text("correct username and password")
+    sign_in(page, guarded_server.admin_password())
+
+    expect(page.locator(".event__preview")).to_have_text("Stone or steel?")
+    expect(page.locator("connection-state")).to_have_text("Live")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_page_whose_session_has_ended_says_so(guarded_server: Server, open_page: Open) -> None:
+    guarded_server.say("Stone or steel?")
+    page = open_page(f"{guarded_server.url}/login?next=/", strict=False)
+    sign_in(page, guarded_server.admin_password())
+    expect(page.locator("connection-state")).to_have_text("Live")
+
+    page.context.clear_cookies()
+    guarded_server.kill()
+    guarded_server.start()
+
+    expect(page.locator("connection-state")).to_contain_text("Signed out", timeout=20_000)
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_nothing_scrolls_sideways(server: Server, open_page: Open, width: int) -> None:
+    page = open_page(server.url, width=width)
+    for path in PAGES:
+        page.goto(server.url + path)
+        expect(page.locator("body")).to_be_visible()
+        assert overflow(page) <= 0, path
+    server.say(LONG, conversation_id=LONG[:190], agent_name=LONG, tokens_used=10**15, cost=10**6)
+    page.goto(server.url)
+    expect(page.locator(".event")).to_have_count(1)
+
+    assert overflow(page) <= 0
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_console_has_no_complaints(server: Server, open_page: Open, path: str) -> None:
+    page = open_page("about:blank")
+
+    page.goto(server.url + path, wait_until="networkidle")
+
+    if path == "/api/docs":
+        expect(page.locator(".opblock").first).to_be_visible()
+
+
+def overflow(page: Page) -> int:
+    pixels: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return pixels
