@@ -1,8 +1,10 @@
 """The single gate: who may see and do what. Whatever one may not see does not exist."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -20,6 +22,7 @@ from conversations.models import (
 from streaming.errors import TopicUnknown
 
 USE_NOTED_EVERY = timedelta(minutes=1)
+RATE = re.compile(r"0|[1-9]\d{0,8}/[1-9]\d{0,8}", re.ASCII)
 ALL_SCOPES = frozenset(Scope.values)
 
 
@@ -132,6 +135,17 @@ def conversation_topic(caller: Caller, public_id: str) -> str:
         return _within_token(caller, conversation_for(caller, public_id).topic)
     except ConversationNotFound as error:
         raise TopicUnknown from error
+
+
+def check_rates(rates: object) -> dict[str, str]:
+    """Rates of a key's own, by name. Raises ValueError with a sentence."""
+    names = ", ".join(settings.RATES)
+    if not isinstance(rates, dict) or not rates.keys() <= settings.RATES.keys():
+        raise ValueError(f"The rates are {names}.")
+    for name, written in rates.items():
+        if not isinstance(written, str) or not RATE.fullmatch(written):
+            raise ValueError(f"The rate {name} is so many in so many seconds, as 100/60, or 0.")
+    return rates
 
 
 def _within_token(caller: Caller, topic: str) -> str:

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from conversations.access import check_rates
 from conversations.models import (
     ApiKey,
     Conversation,
@@ -42,6 +43,12 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
     class Meta:
         model = ApiKey
         fields = ("project", "name", "scopes", "rates")
+
+    def clean_rates(self) -> dict[str, str]:
+        try:
+            return check_rates(self.cleaned_data["rates"] or {})
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
 
 
 @admin.register(ApiKey)

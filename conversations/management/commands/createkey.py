@@ -3,11 +3,13 @@
 import re
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from conversations.access import check_rates
 from conversations.models import DEFAULT_PROJECT, Project, Scope
 from conversations.services import make_key
+
+LONGEST_NAME = 100
 
 
 class Command(BaseCommand):
@@ -22,21 +24,23 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not 0 < len(options["name"].strip()) <= LONGEST_NAME or "\0" in options["name"]:
+            raise CommandError(f"A key has a name of at most {LONGEST_NAME} characters.")
         if not re.fullmatch(r"[-\w]{1,100}", options["project"], re.ASCII):
             raise CommandError("A project's slug has letters, digits, - and _ only.")
         scopes = [word.strip() for word in options["scopes"].split(",") if word.strip()]
         unknown = set(scopes) - set(Scope.values)
         if unknown or not scopes:
             raise CommandError(f"The scopes are {', '.join(Scope.values)}.")
-        rates = dict(map(_rate, options["rate"]))
+        rates = {name: rate for one in options["rate"] for name, rate in _rate(one).items()}
         project, _ = Project.objects.get_or_create(slug=options["project"])
         _, secret = make_key(project, options["name"], scopes=scopes, rates=rates)
         self.stdout.write(secret)
 
 
-def _rate(written: str) -> tuple[str, str]:
+def _rate(written: str) -> dict[str, str]:
     name, _, value = written.partition("=")
-    if name not in settings.RATES or not re.fullmatch(r"0|[1-9]\d{0,8}/[1-9]\d{0,8}", value):
-        names = ", ".join(settings.RATES)
-        raise CommandError(f"--rate wants NAME=N/SECONDS or NAME=0; the names are {names}.")
-    return name, value
+    try:
+        return check_rates({name: value})
+    except ValueError as error:
+        raise CommandError(f"--rate wants NAME=N/SECONDS or NAME=0. {error}") from error
