@@ -1,7 +1,7 @@
 """Who calls: by key, stream token, session, or for being local. HTTP and sockets alike."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from django.contrib.auth import get_user
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.core import signing
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError
 from django.http.cookie import parse_cookie
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.permissions import BasePermission
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 BEARER = "Bearer "
 KEY_PROTOCOL = "agentpipe.key."
 LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
+LEFT_BY_PROXIES = ("forwarded", "x-forwarded-", "x-real-ip", "via")
 
 
 class Refused(Exception):
@@ -60,8 +61,12 @@ class Visit:
 
     @property
     def is_from_own_origin(self) -> bool:
-        origin = self.origin
-        return origin is None or urlsplit(origin).netloc == self.headers.get("host", "")
+        if self.origin is None:
+            return True
+        try:
+            return urlsplit(self.origin).netloc == self.headers.get("host", "")
+        except ValueError:
+            return False
 
     @property
     def is_local(self) -> bool:
@@ -75,7 +80,7 @@ class Visit:
             is_loopback = ip_address(self.client or "").is_loopback
         except ValueError:
             return False
-        is_proxied = any(name in self.headers for name in ("forwarded", "x-forwarded-for"))
+        is_proxied = any(name.startswith(LEFT_BY_PROXIES) for name in self.headers)
         if not is_loopback or host not in LOCAL_NAMES or is_proxied:
             return False
         site = self.headers.get("sec-fetch-site", "none")
@@ -99,9 +104,9 @@ class CallerAuthentication(BaseAuthentication):
             raise Refused(401, "Missing Authorization header")
         if caller is None and getattr(view, "takes_token", False):
             caller = _caller_by_token(visit)
-        if caller is None and isinstance(request._request.user, User):
+        if caller is None and (user := _signed_in(lambda: request._request.user)):
             SessionAuthentication().enforce_csrf(request)
-            caller = access.caller_as_user(request._request.user)
+            caller = access.caller_as_user(user)
         caller = caller or _caller_for_being_local(visit)
         _check_origin(visit)
         return caller.user, caller
@@ -198,12 +203,22 @@ def _caller_by_cookie(visit: Visit) -> Caller | None:
     session_key = cookies.get(settings.SESSION_COOKIE_NAME)
     if not session_key:
         return None
-    user = get_user(SimpleNamespace(session=SessionStore(session_key)))  # type: ignore[arg-type]
-    if not isinstance(user, User):
+    visitor: Any = SimpleNamespace(session=SessionStore(session_key))
+    user = _signed_in(lambda: get_user(visitor))
+    if user is None:
         return None
     if not visit.is_from_own_origin and visit.origin not in settings.ALLOWED_ORIGINS:
         raise Refused(403, "Origin not allowed")
     return access.caller_as_user(user)
+
+
+def _signed_in(load: Callable[[], object]) -> User | None:
+    """The user of a session. A cookie may hold what no column can: that is the id of no session."""
+    try:
+        user = load()
+        return user if isinstance(user, User) else None
+    except DataError:
+        return None
 
 
 def _caller_for_being_local(visit: Visit) -> Caller:
