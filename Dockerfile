@@ -15,7 +15,6 @@ WORKDIR /app
 COPY --chown=agentpipe pyproject.toml uv.lock ./
 RUN uv sync --locked --no-dev --no-cache
 COPY --chown=agentpipe . .
-RUN AGENTPIPE_DATA_DIR=/tmp/build python manage.py collectstatic --noinput && rm -r /tmp/build
 
 ENV AGENTPIPE_HOST=0.0.0.0 \
     AGENTPIPE_DATA_DIR=/data

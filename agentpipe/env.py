@@ -101,14 +101,14 @@ def redis(name: str) -> str:
     return _read(name, "", parse, "a URL such as redis://host:6379/0")
 
 
-def kept_secret(path: Path) -> str:
+def kept_secret(path: Path, *, random_bytes: int = 48) -> str:
     """The secret in this file; made on first use, readable by its owner only."""
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f"{path.name}.{os.getpid()}")
             draft.touch(mode=0o600)
-            draft.write_text(secrets.token_urlsafe(48))
+            draft.write_text(secrets.token_urlsafe(random_bytes))
             draft.replace(path)
         return path.read_text().strip()
     except OSError as error:

@@ -12,4 +12,6 @@ logger = structlog.get_logger(__name__)
 @app.task(queueing_lock="forget_old_keys", pass_context=False)
 def forget_old_keys(timestamp: int) -> None:
     """Idempotency-Keys are remembered for a day."""
-    logger.info("ingest.keys_forgotten", count=services.forget_old_keys())
+    count = services.forget_old_keys()
+    if count:
+        logger.info("ingest.keys_forgotten", count=count)

@@ -15,6 +15,8 @@ logger = structlog.get_logger(__name__)
 @app.task(queueing_lock="trim_log", pass_context=False)
 def trim_log(timestamp: int) -> None:
     """Forget events older than STREAM_RETENTION_DAYS; 0 keeps them for ever."""
-    if settings.STREAM_RETENTION_DAYS:
-        gone = log.trim(older_than=timedelta(days=settings.STREAM_RETENTION_DAYS))
+    if not settings.STREAM_RETENTION_DAYS:
+        return
+    gone = log.trim(older_than=timedelta(days=settings.STREAM_RETENTION_DAYS))
+    if gone:
         logger.info("log.trimmed", entries=gone)

@@ -156,7 +156,7 @@ def let_database_go() -> None:
 def make_admin() -> None:
     """Someone must be able to log in: a superuser with a password kept in the data directory."""
     if not User.objects.filter(is_superuser=True).exists():
-        password = env.kept_secret(admin_password_file())
+        password = env.kept_secret(admin_password_file(), random_bytes=12)
         User.objects.create_superuser(ADMIN, password=password)
 
 
