@@ -67,8 +67,10 @@ def test_nothing_scrolls_sideways(server: Server, open_page: Open, width: int) -
 def test_the_console_has_no_complaints(server: Server, open_page: Open, path: str) -> None:
     page = open_page("about:blank")
 
-    page.goto(server.url + path, wait_until="networkidle")
+    answer = page.goto(server.url + path, wait_until="networkidle")
 
+    assert answer is not None
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
     if path == "/api/docs":
         expect(page.locator(".opblock").first).to_be_visible()
 

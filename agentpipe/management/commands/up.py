@@ -25,6 +25,7 @@ from procrastinate.contrib.django import connector_params
 from agentpipe import env, server
 from agentpipe.embedded import Postgres
 from agentpipe.env import BadSetting
+from conversations.access import default_project
 
 # An arbitrary number that every process of this project agrees on.
 MIGRATING = 4_201_170_801
@@ -121,12 +122,13 @@ def open_door() -> socket.socket:
 
 
 def prepare_database() -> None:
-    """Make the tables and the first login; processes that start together take turns."""
+    """Make the tables, the first project and the first login; processes take turns."""
     with reach_database() as reached:
         reached.execute("SELECT pg_advisory_lock(%s)", [MIGRATING])
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", interactive=False, verbosity=0)
+        default_project()
         make_admin()
 
 
