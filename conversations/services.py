@@ -40,6 +40,7 @@ from streaming.publish import publish, transactional
 
 LARGEST_NUMBER = 2**63 - 1
 KEYS_REMEMBERED = timedelta(hours=24)
+ERRORS = ("conversation.error", "error.occurred")
 
 CONVERSATION_FIELDS = [
     "name",
@@ -317,12 +318,21 @@ class Recording:
     def _note_error(self, change: NoteError) -> Outcome:
         conversation = self._conversation_of(change)
         if conversation is not None:
-            conversation.error_message = change.message
+            if self._is_latest_error(conversation, change):
+                conversation.error_message = change.message
             if change.sets_status and not conversation.has_completed:
                 conversation.status = Conversation.Status.ERROR
             self._touch(conversation)
         self._keep_raw(conversation, change.kind, change.at, change.data, is_told=True)
         return Recorded()
+
+    def _is_latest_error(self, conversation: Conversation, change: NoteError) -> bool:
+        """Errors come in any order; what is shown is the one that happened last."""
+        here = [raw for raw in self.raw_events if raw.conversation is conversation]
+        if any(raw.kind in ERRORS and raw.timestamp > change.at for raw in here):
+            return False
+        later = RawEvent.objects.filter(conversation=conversation.pk, timestamp__gt=change.at)
+        return conversation.pk is None or not later.filter(kind__in=ERRORS).exists()
 
     def _keep(self, change: KeepEvent) -> Outcome:
         conversation = self._conversation_of(change)
