@@ -108,6 +108,8 @@ class CallerAuthentication(BaseAuthentication):
             SessionAuthentication().enforce_csrf(request)
             caller = access.caller_as_user(user)
         caller = caller or _caller_for_being_local(visit)
+        # From here on the key is accepted, whatever else may be wrong with the request.
+        throttling.note_rate(request, view, caller)
         _check_origin(visit)
         return caller.user, caller
 

@@ -77,6 +77,14 @@ def spend(name: str, caller: Caller) -> None:
         raise RateExceeded
 
 
+def note_rate(request: Request, view: object, caller: Caller) -> Rate | None:
+    """The rate of a view with a `throttle_scope`, that each answer shows from here on."""
+    name = getattr(view, "throttle_scope", None)
+    rate = rate_of(name, caller) if name else None
+    request._request.rate = rate  # type: ignore[attr-defined]
+    return rate
+
+
 class RateLimit(BaseThrottle):
     """Counts requests to views with a `throttle_scope`.
 
@@ -87,9 +95,7 @@ class RateLimit(BaseThrottle):
     rate: Rate | None = None
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
-        name = getattr(view, "throttle_scope", None)
-        self.rate = rate_of(name, caller_of(request)) if name else None
-        request._request.rate = self.rate  # type: ignore[attr-defined]
+        self.rate = note_rate(request, view, caller_of(request))
         if self.rate is None or getattr(view, "throttle_when_read", False):
             return True
         return self.rate.spend()
