@@ -88,7 +88,11 @@ class Follower:
         if events is None:
             stats.RING_MISSES.inc()
             events = await hub.in_database(
-                log.read_after, self.ring.topic, self.position, limit=hub.PAGE
+                log.read_after,
+                self.ring.topic,
+                self.position,
+                limit=hub.PAGE,
+                limit_bytes=hub.BATCH_BYTES,
             )
         return events
 

@@ -7,7 +7,7 @@ and reads the log on a gap and at every pulse: what the channel layer does canno
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
@@ -24,6 +24,8 @@ from streaming.events import START, Event, id_without_event
 
 RING_EVENTS = 512
 RING_BYTES = 1024 * 1024
+# What one follower is handed at a time: if it is stuck, it holds that much and no more.
+BATCH_BYTES = 64 * 1024
 PAGE = 500
 LAYER_TIMEOUT_S = 2.0
 LAYER_REST_S = 1.0
@@ -60,11 +62,18 @@ class Ring:
         self.last, self.last_id, self.has_ended = span.last, span.last_id, span.has_ended
 
     def after(self, seq: int) -> list[Event] | None:
-        """What follows this number, or None where it has already left the ring."""
+        """What follows this number, a batch of it; None where it has already left the ring."""
         missing = self.last - seq
         if not 0 <= missing <= len(self.events):
             return None
-        return [self.events[place] for place in range(len(self.events) - missing, len(self.events))]
+        batch: list[Event] = []
+        size = 0
+        for place in range(len(self.events) - missing, len(self.events)):
+            batch.append(self.events[place])
+            size += len(self.events[place].payload)
+            if size > BATCH_BYTES:
+                break
+        return batch
 
     def extend(self, events: Iterable[Event]) -> bool:
         """Take events in order, dropping known ones; False where one does not follow the last."""
@@ -259,13 +268,15 @@ class Hub:
             ring.is_stale = False
             stats.RECOVERIES.inc()
             try:
-                events = await in_database(log.read_after, ring.topic, ring.last, limit=PAGE)
+                events = await in_database(
+                    log.read_after, ring.topic, ring.last, limit=PAGE, limit_bytes=RING_BYTES
+                )
             except EventsTrimmed as trimmed:
                 ring.restart_at(trimmed.oldest - 1)
                 ring.is_stale = True
             else:
                 ring.extend(events)
-                ring.is_stale |= len(events) == PAGE
+                ring.is_stale |= len(events) == PAGE or _size(events) >= RING_BYTES
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -277,6 +288,10 @@ class Hub:
         self.chores.discard(task)
         if not task.cancelled() and (error := task.exception()):
             logger.warning("hub.chore_failed", reason=repr(error))
+
+
+def _size(events: Sequence[Event]) -> int:
+    return sum(len(event.payload.encode()) for event in events)
 
 
 async def in_database(read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -16,6 +16,8 @@ from django.utils import timezone
 from streaming.errors import EventsTrimmed
 from streaming.events import START, Event, event_id, id_without_event
 
+LARGEST_PAGE = 16 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
@@ -103,18 +105,26 @@ def spans(topics: Iterable[str]) -> dict[str, Span]:
         }
 
 
-def read_after(topic: str, after: int, *, limit: int = 500) -> list[Event]:
-    """The next events of a topic. Raises EventsTrimmed where the first of them is not held."""
+def read_after(
+    topic: str, after: int, *, limit: int = 500, limit_bytes: int = LARGEST_PAGE
+) -> list[Event]:
+    """The next events of a topic, at least one of them where there is one.
+
+    Raises EventsTrimmed where the first is not held.
+    """
     with connection.cursor() as cursor:
         # One statement, so that the span and the entries are of one moment.
         cursor.execute(
             "SELECT t.first_seq, t.last_seq, e.seq, b.kind, b.payload, b.subject, b.occurred_at,"
             " b.recorded_at, b.tag, b.is_final FROM streaming_topic t LEFT JOIN LATERAL ("
-            "  SELECT seq, body_id FROM streaming_entry WHERE topic_id = t.id AND seq > %s"
-            "  ORDER BY seq LIMIT %s"
-            ") e ON true LEFT JOIN streaming_eventbody b ON b.id = e.body_id"
+            "  SELECT seq, body_id, sum(length) OVER (ORDER BY seq) - length AS bytes_before FROM ("
+            "   SELECT n.seq, n.body_id, octet_length(sized.payload) AS length"
+            "   FROM streaming_entry n JOIN streaming_eventbody sized ON sized.id = n.body_id"
+            "   WHERE n.topic_id = t.id AND n.seq > %s ORDER BY n.seq LIMIT %s"
+            "  ) page"
+            ") e ON e.bytes_before < %s LEFT JOIN streaming_eventbody b ON b.id = e.body_id"
             " WHERE t.name = %s ORDER BY e.seq",
-            [after, limit, topic],
+            [after, limit, limit_bytes, topic],
         )
         rows = cursor.fetchall()
     Span(first=rows[0][0], last=rows[0][1]).check(after) if rows else Span().check(after)

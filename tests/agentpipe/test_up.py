@@ -13,8 +13,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from pytest_django.fixtures import Settings
 
 from agentpipe.embedded import address, command_of
+from agentpipe.management.commands import up as up_command
 from tests.services import free_port, url_of
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
@@ -286,3 +288,17 @@ def wait_for(fact: Callable[[], bool]) -> None:
     while not fact():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="not on this system")
+def test_a_peer_that_takes_nothing_is_let_go(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PORT = free_port()
+    monkeypatch.setattr(up_command, "STALLED_S", 1)
+    with up_command.open_door() as door, socket.socket() as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        peer.connect(("127.0.0.1", settings.PORT))
+        connection, _ = door.accept()
+        with connection, pytest.raises(TimeoutError):
+            connection.sendall(b"x" * 64 * 1024 * 1024)

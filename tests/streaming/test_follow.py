@@ -112,6 +112,20 @@ async def test_a_ring_of_large_events_stays_within_its_bytes() -> None:
         assert await collect(follower, until=6) == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_stuck_follower_holds_one_batch_however_large_the_events(is_late: bool) -> None:
+    """What it was handed last is all that it keeps alive, from the ring as from the log."""
+    size, count = hub.BATCH_BYTES // 4, 200 if is_late else 20
+    async with follow("lab:1", after=0) as stuck:
+        for _ in range(count // 10):
+            await atell("lab:1", numbers=range(10), padding="x" * size)
+        await eventually(lambda: stuck.ring.last == count)
+        batch = await anext(stuck)
+        assert isinstance(batch, list)
+        assert 0 < sum(len(event.payload) for event in batch) < 2 * hub.BATCH_BYTES
+        assert await collect(stuck, until=count) == list(range(len(batch) + 1, count + 1))
+
+
 async def test_too_late_is_said_out_loud_with_the_oldest_number_still_held(layer: str) -> None:
     await atell("lab:1", numbers=range(6))
     old = EventBody.objects.order_by("pk")[:4].values_list("pk", flat=True)

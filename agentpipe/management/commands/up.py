@@ -30,6 +30,7 @@ from conversations.access import default_project
 # An arbitrary number that every process of this project agrees on.
 MIGRATING = 4_201_170_801
 ADMIN = "admin"
+STALLED_S = 60
 
 logger = structlog.get_logger(__name__)
 
@@ -105,6 +106,9 @@ def open_door() -> socket.socket:
     door = socket.socket(family, socket.SOCK_STREAM)
     try:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Connections inherit it: a peer that takes nothing for so long is let go.
+            door.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_S * 1000)
         door.bind((settings.HOST, settings.PORT))
         door.listen(2048)
     except OSError as error:
