@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from conversations.models import Project, Receipt
-from conversations.services import make_key
+from conversations.services import forget_old_keys, make_key
 from tests.clients import NOW, Api, Json, Socket, opened, said, started, told
 
 
@@ -226,3 +226,14 @@ async def test_the_key_of_a_project_is_its_own(api: Api) -> None:
         other = await keyed(elsewhere, "k-1", "conversation.started", opened(name=str(uuid4())))
 
     assert (first.status_code, other.status_code) == (201, 201)
+
+
+async def test_old_keys_are_cleared_away_and_identities_are_not(api: Api) -> None:
+    conversation = await api.start()
+    message = said(conversation, "Steel", message_id=None)
+    await keyed(api, "k-1", "message.created", message, timestamp=NOW)
+    await Receipt.objects.aupdate(created_at=timezone.now() - timedelta(hours=25))
+
+    assert await sync_to_async(forget_old_keys)() == 1
+    await api.ingest("message.created", message, timestamp=NOW)
+    assert await total(api, conversation) == 1
