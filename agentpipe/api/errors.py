@@ -9,7 +9,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from rest_framework.exceptions import Throttled, ValidationError
-from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
 from agentpipe.api.authentication import Refused
@@ -46,7 +45,8 @@ def handle(error: Exception, context: dict[str, Any]) -> HttpResponseBase | None
     status, body, headers = answer
     if getattr(view, "is_page", False):
         return _page(request, status, str(body["error"]))
-    return Response(body, status=status, headers=headers)
+    # Not a Response: that would be rendered as its view renders, be it YAML or a template.
+    return JsonResponse(body, status=status, headers=headers)
 
 
 def _answer(error: Exception, view: object) -> tuple[int, dict[str, Any], dict[str, str]] | None:
@@ -69,7 +69,8 @@ def _answer(error: Exception, view: object) -> tuple[int, dict[str, Any], dict[s
     if answered is None:
         return None
     message = answered.data.get("detail", "Bad request")
-    return answered.status_code, {"error": str(message)}, dict(answered.headers.items())
+    headers = {name: text for name, text in answered.items() if name.lower() != "content-type"}
+    return answered.status_code, {"error": str(message)}, headers
 
 
 def _throttled(error: Throttled, view: object) -> tuple[int, dict[str, Any], dict[str, str]]:
@@ -130,7 +131,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
 
 
 def _plain(request: HttpRequest, status: int, message: str) -> HttpResponseBase:
-    if request.path.startswith(JSON_PREFIXES):
+    if f"{request.path}/".startswith(JSON_PREFIXES):
         return JsonResponse({"error": message}, status=status)
     return _page(request, status, message)
 
