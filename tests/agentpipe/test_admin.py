@@ -1,0 +1,243 @@
+"""The admin: every list and page opens, costs the same with more rows, and shows no secret."""
+
+import re
+from uuid import uuid4
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.contrib.messages import get_messages
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from conversations.ingest.receive import receive
+from conversations.models import ApiKey, Conversation, Project, RawEvent, digest_of
+from conversations.services import make_key
+from tests.clients import said, started
+
+OWN = [
+    model
+    for model in admin.site._registry
+    if model._meta.app_label in {"conversations", "streaming", "auth"}
+]
+NAMES = [f"{model._meta.app_label}_{model._meta.model_name}" for model in OWN]
+
+
+@pytest.fixture
+def browser(transactional_db: None) -> Client:
+    staff = User.objects.create_superuser("root", password="swordfish-of-the-admin")
+    browser = Client(headers={"host": "localhost:8000"})
+    browser.force_login(staff)
+    return browser
+
+
+@pytest.fixture
+def secret(project: Project) -> str:
+    return make_key(project, "laptop")[1]
+
+
+def record(project: Project, conversations: int) -> None:
+    for number in range(conversations):
+        conversation = str(uuid4())
+        agents = [{"agent_id": f"a-{each}", "agent_type": "claude"} for each in range(number + 1)]
+        entry = {"conversation_id": conversation, "level": "system", "content": "built"}
+        events = [
+            {
+                "type": "conversation.started",
+                "data": started(conversation, participants=agents, initial_prompt="<b>Stone</b>"),
+            },
+            {"type": "message.created", "data": said(conversation, "<script>alert(1)</script>")},
+            {"type": "log.entry", "data": entry},
+            {"type": "bridge.connected", "data": {"system_info": {"os": "linux"}}},
+        ]
+        answers = receive(events, project=project)
+        assert {answer.status for answer in answers} <= {200, 201}
+        make_key(project, f"key {number}")
+        other = Project.objects.create(slug=f"project-{uuid4()}")
+        user = User.objects.create_user(f"user-{uuid4()}")
+        other.members.add(user)
+        apps.get_model("auth.Group").objects.create(name=f"group-{uuid4()}")
+
+
+def changelist(model_name: str) -> str:
+    return reverse(f"admin:{model_name}_changelist")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_list_shows_its_rows_at_a_cost_that_does_not_grow(
+    name: str, browser: Client, project: Project
+) -> None:
+    costs = []
+    for more in (2, 5):
+        record(project, more)
+        browser.get(changelist(name))
+        with CaptureQueriesContext(connection) as queries:
+            page = browser.get(changelist(name))
+        assert page.status_code == 200
+        assert b"field-" in page.content
+        costs.append(len(queries))
+
+    assert costs[0] == costs[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_row_has_a_page_and_can_be_searched(
+    name: str, browser: Client, project: Project, secret: str
+) -> None:
+    record(project, 2)
+    model = apps.get_model(name.replace("_", "."))
+
+    for row in model._default_manager.all()[:5]:
+        page = browser.get(reverse(f"admin:{name}_change", args=[row.pk]))
+        assert page.status_code == 200, row
+        assert b"<script>alert" not in page.content
+        history = browser.get(reverse(f"admin:{name}_history", args=[row.pk]))
+        assert history.status_code == 200
+    for words in ("stone", "%", "'", "a" * 500):
+        assert browser.get(changelist(name), {"q": words}).status_code == 200
+    assert browser.get(reverse(f"admin:{name}_change", args=["2147483648000"])).status_code == 302
+
+
+def test_nobody_but_staff_gets_in(alice: User) -> None:
+    browser = Client(headers={"host": "localhost:8000"})
+    browser.force_login(alice)
+
+    for name in NAMES:
+        page = browser.get(changelist(name))
+        assert (page.status_code, page["location"].partition("?")[0]) == (302, "/admin/login/")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if not name.endswith(("user", "group", "project", "apikey"))]
+)
+def test_what_was_recorded_is_not_written_here(
+    name: str, browser: Client, project: Project
+) -> None:
+    record(project, 1)
+    row = apps.get_model(name.replace("_", "."))._default_manager.all()[0]
+
+    assert browser.get(reverse(f"admin:{name}_add")).status_code == 403
+    assert browser.post(reverse(f"admin:{name}_change", args=[row.pk]), {}).status_code == 403
+
+
+# Keys
+
+
+@pytest.fixture
+def form(project: Project) -> dict[str, object]:
+    return {"project": project.pk, "name": "cli", "scopes": ["ingest"], "rates": "{}"}
+
+
+def add_key(browser: Client, form: dict[str, object]) -> str:
+    """The page after a key was made."""
+    page = browser.post(reverse("admin:conversations_apikey_add"), form, follow=True)
+    assert page.status_code == 200
+    return page.content.decode()
+
+
+def test_a_key_made_here_is_shown_once_on_the_page_after(
+    browser: Client, form: dict[str, object]
+) -> None:
+    page = add_key(browser, {**form, "rates": '{"ingest": "5/10"}'})
+
+    (secret,) = set(re.findall(r"ap_[\w-]{43}", page))
+    key = ApiKey.objects.get()
+    assert (key.digest, key.scopes, key.rates) == (
+        digest_of(secret),
+        ["ingest"],
+        {"ingest": "5/10"},
+    )
+    for name in ("changelist", "change", "history", "delete"):
+        arguments = [] if name == "changelist" else [key.pk]
+        later = browser.get(reverse(f"admin:conversations_apikey_{name}", args=arguments))
+        assert later.status_code == 200
+        assert secret not in later.content.decode()
+        assert key.digest not in later.content.decode()
+    assert secret not in browser.get("/admin/").content.decode()
+    assert secret not in repr(list(apps.get_model("admin.LogEntry").objects.values()))
+
+
+def test_a_key_made_here_works(browser: Client, form: dict[str, object]) -> None:
+    page = add_key(browser, {**form, "scopes": ["read"]})
+
+    (secret,) = set(re.findall(r"ap_[\w-]{43}", page))
+    heard = Client(headers={"host": "localhost"}).get(
+        "/api/conversations", headers={"authorization": f"Bearer {secret}"}
+    )
+    assert heard.status_code == 200
+
+
+def test_changing_a_key_keeps_its_secret(
+    browser: Client, form: dict[str, object], secret: str
+) -> None:
+    key = ApiKey.objects.get()
+
+    page = browser.post(
+        reverse("admin:conversations_apikey_change", args=[key.pk]), {**form, "name": "renamed"}
+    )
+
+    assert page.status_code == 302
+    assert not [note for note in get_messages(page.wsgi_request) if secret in str(note)]
+    changed = ApiKey.objects.get()
+    assert (changed.name, changed.digest) == ("renamed", digest_of(secret))
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [
+        '{"ingest": "lots"}',
+        '{"ingest": 5}',
+        '{"no-such": "0"}',
+        '["0"]',
+        "5",
+        '{"ingest": null}',
+        "{",
+    ],
+)
+def test_rates_that_nobody_could_keep_are_refused(
+    rates: str, browser: Client, form: dict[str, object]
+) -> None:
+    page = add_key(browser, {**form, "rates": rates})
+
+    assert "errorlist" in page
+    assert not ApiKey.objects.exists()
+
+
+def test_a_key_is_revoked_here(browser: Client, secret: str) -> None:
+    key = ApiKey.objects.get()
+
+    browser.post(
+        changelist("conversations_apikey"), {"action": "revoke", "_selected_action": [key.pk]}
+    )
+
+    assert ApiKey.objects.get().revoked_at is not None
+    assert not ApiKey.objects.usable().exists()
+
+
+def test_no_page_shows_a_password_or_a_digest(
+    browser: Client, project: Project, secret: str
+) -> None:
+    record(project, 1)
+    root = User.objects.get(username="root")
+    hidden = [root.password, digest_of(secret), secret]
+
+    pages = ["/admin/", *[changelist(name) for name in NAMES]]
+    pages += [reverse("admin:auth_user_change", args=[root.pk])]
+    for address in pages:
+        content = browser.get(address).content.decode()
+        assert not [words for words in hidden if words in content], address
+
+
+def test_what_clients_sent_is_shown_as_text(browser: Client, project: Project) -> None:
+    record(project, 1)
+    RawEvent.objects.update(data={"content": "<script>alert(1)</script>"})
+    Conversation.objects.update(name="<script>alert(1)</script>")
+
+    for name in NAMES:
+        model = apps.get_model(name.replace("_", "."))
+        row = model._default_manager.all()[0]
+        for address in (changelist(name), reverse(f"admin:{name}_change", args=[row.pk])):
+            assert b"<script>alert" not in browser.get(address).content
