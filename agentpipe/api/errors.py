@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import BadHeaderError, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -22,6 +22,8 @@ from conversations.ingest.reading import InvalidJSON
 from streaming.errors import CursorMalformed, TopicForbidden, TopicUnknown
 
 STATUS: dict[type[Exception], int] = {
+    # Words of the request, in a header of the answer.
+    BadHeaderError: 400,
     CursorMalformed: 400,
     InvalidJSON: 400,
     MissingScope: 403,
