@@ -7,7 +7,6 @@ from typing import assert_never
 from urllib.parse import parse_qs
 
 import structlog
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 from pydantic import ValidationError
@@ -16,7 +15,7 @@ from streaming import topics, wire
 from streaming.errors import CursorMalformed, StreamingError, TopicForbidden, TopicUnknown
 from streaming.events import EVERYTHING, Filter, seq_of
 from streaming.follow import Truncated, following
-from streaming.hub import HubClosed
+from streaming.hub import HubClosed, in_database
 from streaming.schemas import Ping, Subscribe, Unsubscribe, read_command
 
 SUBPROTOCOL = "agentpipe"
@@ -71,8 +70,7 @@ class StreamConsumer(AsyncWebsocketConsumer):
         self, stream: str, *, after: int | None, only: Filter, label: str | None
     ) -> None:
         """Send a stream's frames until it ends; `label` names it on a socket of many."""
-        resolve = database_sync_to_async(topics.resolve, thread_sensitive=False)
-        topic = await resolve(self.scope["caller"], stream)
+        topic = await in_database(topics.resolve, self.scope["caller"], stream)
         async with following(topic, after=after, transport="socket", only=only) as follower:
             await self.send_notice(self.opening(stream, follower.last_id))
             async for batch in follower:

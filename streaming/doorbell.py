@@ -81,7 +81,7 @@ class Ringer:
                 stats.DOORBELLS_LOST.inc()
 
     async def _send_all(self) -> None:
-        while True:
+        while not is_being_cancelled():
             message = await self.queue.get()
             try:
                 async with asyncio.timeout(SEND_TIMEOUT_S):
@@ -109,6 +109,12 @@ def take_over() -> Ringer:
     with _lock:
         _ringer = Ringer()
     return _ringer
+
+
+def is_being_cancelled() -> bool:
+    """Whether the running task was told to end: a Redis client may have swallowed the word."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _current_ringer() -> Ringer:

@@ -213,7 +213,7 @@ class Hub:
 
     async def _listen(self) -> None:
         layer = get_channel_layer()
-        while True:
+        while not doorbell.is_being_cancelled():
             try:
                 if self.channel is None:
                     async with asyncio.timeout(LAYER_TIMEOUT_S):
@@ -295,7 +295,7 @@ def _size(events: Sequence[Event]) -> int:
 
 
 async def in_database(read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run a read of the log in a thread that gives its connection back at once."""
+    """Run a read in a thread that gives its connection back at once."""
     found: R = await database_sync_to_async(read, thread_sensitive=False)(*args, **kwargs)
     return found
 

@@ -1,14 +1,15 @@
 """Promises to those who follow: everything once and in order, whatever happens between."""
 
 import asyncio
+import threading
 from datetime import timedelta
 
 import pytest
 from channels.db import database_sync_to_async
-from django.db import connections
+from django.db import connection, connections, transaction
 from pytest_django.fixtures import Settings
 
-from streaming import doorbell, hub, log
+from streaming import doorbell, hub, log, stats
 from streaming.events import Filter
 from streaming.follow import Truncated
 from streaming.models import EventBody
@@ -201,6 +202,28 @@ async def groups_joined(the_hub: hub.Hub) -> set[str]:
     layer = get_channel_layer()
     groups = layer.groups if hasattr(layer, "groups") else layer._get_layer().groups
     return {group for group, channels in groups.items() if the_hub.channel in channels}
+
+
+async def test_a_follower_that_leaves_while_it_reads_the_log_has_left() -> None:
+    await atell("lab:1", numbers=range(3))
+    is_locked, may_unlock = threading.Event(), threading.Event()
+
+    def lock_the_log() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE streaming_entry IN ACCESS EXCLUSIVE MODE")
+            is_locked.set()
+            may_unlock.wait(10)
+
+    async with follow("lab:1") as follower:
+        locking = asyncio.create_task(hub.in_database(lock_the_log))
+        await asyncio.to_thread(is_locked.wait)
+        misses = stats.RING_MISSES.collect()[0].samples[0].value
+        reading = asyncio.create_task(collect(follower, until=3))
+        await eventually(lambda: stats.RING_MISSES.collect()[0].samples[0].value > misses)
+        reading.cancel()
+        may_unlock.set()
+        await asyncio.wait([reading, locking])
+        assert reading.cancelled()
 
 
 async def test_cancelling_one_follower_leaves_the_others_waiting(layer: str) -> None:
