@@ -27,28 +27,33 @@ def receive(
     return [_answer(reading, outcomes) for reading in readings]
 
 
-def _answer(reading: Read | Answer, outcomes: Iterator[Outcome | None]) -> Answer:
+def _answer(reading: Read | Answer, outcomes: Iterator[Outcome | Answer]) -> Answer:
     if isinstance(reading, Answer):
         return reading
     outcome = next(outcomes)
-    if outcome is None:
-        return Answer(500, {"error": "Internal server error"})
-    return reading.answer(outcome)
+    return outcome if isinstance(outcome, Answer) else reading.answer(outcome)
 
 
-def _record(project: Project, deliveries: Sequence[Delivery]) -> Sequence[Outcome | None]:
-    """Outcomes in order; None for a change at which the database itself failed."""
-    if not deliveries:
-        return []
+def _record(project: Project, deliveries: Sequence[Delivery]) -> Sequence[Outcome | Answer]:
+    """Outcomes in order; where the database fails at one change, that one's answer instead."""
     try:
-        return _record_together(project, deliveries)
+        return _record_together(project, deliveries) if deliveries else []
     except OperationalError:
         raise
     except DatabaseError:
-        if len(deliveries) == 1:
-            logger.exception("ingest.failed", change=type(deliveries[0].change).__name__)
-            return [None]
-        return [outcome for one in deliveries for outcome in _record(project, [one])]
+        logger.warning("ingest.one_by_one", changes=len(deliveries))
+        return [_record_alone(project, delivery) for delivery in deliveries]
+
+
+def _record_alone(project: Project, delivery: Delivery) -> Outcome | Answer:
+    try:
+        return _record_together(project, [delivery])[0]
+    except OperationalError:
+        # The neighbours may be stored already: only this one is to be sent again.
+        return Answer(503, {"error": "The database cannot be reached, try again"})
+    except DatabaseError:
+        logger.exception("ingest.failed", change=type(delivery.change).__name__)
+        return Answer(500, {"error": "Internal server error"})
 
 
 def _record_together(project: Project, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:

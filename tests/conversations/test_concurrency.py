@@ -103,6 +103,24 @@ def test_one_message_id_racing_into_two_conversations_is_one_message(project: Pr
 
 
 @pytest.mark.usefixtures("_again")
+def test_the_same_messages_racing_in_opposite_orders_into_two_conversations_are_recorded_once(
+    project: Project,
+) -> None:
+    """The unique index locks them in two orders: one of the two deadlocks, and tries again."""
+    ids = [f"m-{number:03}" for number in range(200)]
+
+    def batch(conversation: str, order: list[str]) -> Callable[[], list[Answer]]:
+        events = [message(conversation, number, message_id=id_) for number, id_ in enumerate(order)]
+        return lambda: receive(events, project=project)
+
+    answers = together(batch("s-1", ids), batch("s-2", ids[::-1]))
+
+    assert {answer.status for some in answers for answer in some} == {201}
+    assert sorted(Message.objects.values_list("public_id", flat=True)) == ids
+    counted = Conversation.objects.values_list("total_messages", flat=True)
+    assert sum(counted) == len(ids)
+
+
 def test_the_same_start_racing_is_one_conversation(project: Project) -> None:
     start = event("conversation.started", started("s-1"))
     answers = together(*[sending(project, start)] * WRITERS)
