@@ -22,6 +22,13 @@ async def test_a_server_that_runs_is_alive_and_ready(api: Api) -> None:
     assert (ready.status, ready.json()) == (200, {"status": "ok", "checks": OK})
 
 
+@pytest.mark.parametrize("target", ["/healthz", "/readyz"])
+async def test_health_is_asked_for_and_not_told(target: str, api: Api) -> None:
+    assert (await knock(target, method="HEAD")).status == 200
+    posted = await knock(target, method="POST", body=b"{}")
+    assert (posted.status, posted.headers["allow"]) == (405, "GET, HEAD")
+
+
 class DeadLayer(InMemoryChannelLayer):
     async def group_send(self, group: str, message: object) -> None:
         raise OSError("the password is swordfish")
