@@ -133,6 +133,7 @@ CORS_EXPOSE_HEADERS = (
     "X-RateLimit-Remaining",
     "X-RateLimit-Reset",
 )
+SESSION_ENGINE = "agentpipe.sessions"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS

@@ -102,6 +102,10 @@ class Recorded(admin.ModelAdmin[Any]):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # It would leave totals wrong and tell no follower.
+        return False
+
 
 @admin.register(Conversation)
 class ConversationAdmin(Recorded):

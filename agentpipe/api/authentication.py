@@ -1,7 +1,7 @@
 """Who calls: by key, stream token, session, or for being local. HTTP and sockets alike."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from types import SimpleNamespace
@@ -12,9 +12,8 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
 from django.core import signing
-from django.db import DatabaseError, DataError
+from django.db import DatabaseError
 from django.http.cookie import parse_cookie
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.permissions import BasePermission
@@ -23,6 +22,7 @@ from rest_framework.request import Request
 from agentpipe.api import throttling
 from agentpipe.api.body import Application
 from agentpipe.api.tokens import caller_with_token
+from agentpipe.sessions import SessionStore
 from conversations import access
 from conversations.access import Caller
 from conversations.models import ApiKey, Scope
@@ -104,7 +104,7 @@ class CallerAuthentication(BaseAuthentication):
             raise Refused(401, "Missing Authorization header")
         if caller is None and getattr(view, "takes_token", False):
             caller = _caller_by_token(visit)
-        if caller is None and (user := _signed_in(lambda: request._request.user)):
+        if caller is None and isinstance(user := request._request.user, User):
             SessionAuthentication().enforce_csrf(request)
             caller = access.caller_as_user(user)
         caller = caller or _caller_for_being_local(visit)
@@ -206,21 +206,12 @@ def _caller_by_cookie(visit: Visit) -> Caller | None:
     if not session_key:
         return None
     visitor: Any = SimpleNamespace(session=SessionStore(session_key))
-    user = _signed_in(lambda: get_user(visitor))
-    if user is None:
+    user = get_user(visitor)
+    if not isinstance(user, User):
         return None
     if not visit.is_from_own_origin and visit.origin not in settings.ALLOWED_ORIGINS:
         raise Refused(403, "Origin not allowed")
     return access.caller_as_user(user)
-
-
-def _signed_in(load: Callable[[], object]) -> User | None:
-    """The user of a session. A cookie may hold what no column can: that is the id of no session."""
-    try:
-        user = load()
-        return user if isinstance(user, User) else None
-    except DataError:
-        return None
 
 
 def _caller_for_being_local(visit: Visit) -> Caller:

@@ -185,6 +185,8 @@ class RealtimeStreamView(APIView):
     scope = "read"
     takes_token = True
     throttle_scope = "streams"
+    # A HEAD would follow the stream and show nobody.
+    http_method_names = ("get", "options")
 
     @extend_schema(
         summary="Follow what is recorded (SSE)",

@@ -138,8 +138,9 @@ def _methods(pattern: URLPattern) -> list[str]:
     view = getattr(pattern.callback, "cls", None) or getattr(pattern.callback, "view_class", None)
     if view is None:
         return ["GET", "POST"]
-    names = [name for name in view.http_method_names if hasattr(view, name)]
-    return [*map(str.upper, names), *(["HEAD"] if "get" in names else [])]
+    # Where GET is answered so is HEAD, unless the view leaves it out.
+    names = [name for name in view.http_method_names if hasattr(view, name) or name == "head"]
+    return [name.upper() for name in names if name != "head" or "get" in names]
 
 
 Complaint = str

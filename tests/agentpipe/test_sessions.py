@@ -110,6 +110,12 @@ async def test_a_cookie_of_no_session_opens_nothing(cookie: str) -> None:
     assert await knock_socket("/api/stream", headers={"cookie": cookie}) == 4401
 
 
+@pytest.mark.parametrize("path", ["/login", "/admin/login/"])
+async def test_a_page_opens_whatever_the_cookie_says(path: str) -> None:
+    cookie = 'sessionid="made-up\\000"'
+    assert (await knock(path, headers={"cookie": cookie})).status == 200
+
+
 async def test_what_changes_something_wants_the_token_of_our_own_pages(
     cookies: dict[str, dict[str, str]],
 ) -> None:

@@ -100,3 +100,7 @@ async def test_other_families_stay_out_of_the_ingest_stream(api: Api, key: str) 
         await atell(topic, numbers=range(1), kind="agent.run.created")
         await api.say(conversation, "hello")
         assert (await stream.frame())["type"] == "message.created"
+
+
+async def test_a_stream_is_not_asked_for_its_head(api: Api) -> None:
+    assert (await api.head(STREAM)).status_code == 405
