@@ -39,7 +39,12 @@ class Filter:
     families: tuple[str, ...] = ()
     subjects: frozenset[str] = frozenset()
 
-    def wants(self, event: Event) -> bool:
+    def wanted(self, events: list[Event]) -> list[Event]:
+        if self is EVERYTHING:
+            return events
+        return [event for event in events if self._wants(event)]
+
+    def _wants(self, event: Event) -> bool:
         if self.subjects and event.subject not in self.subjects:
             return False
         if not self.kinds and not self.families:

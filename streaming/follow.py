@@ -67,14 +67,16 @@ class Follower:
         while True:
             if self.ring.is_closed:
                 raise hub.HubClosed
-            try:
-                events = await self._next_events()
-            except EventsTrimmed as trimmed:
-                stats.TRUNCATED.inc()
-                return await self._move_to(trimmed.oldest)
+            events = self.ring.after(self.position)
+            if events is None:
+                try:
+                    events = await self._read_log()
+                except EventsTrimmed as trimmed:
+                    stats.TRUNCATED.inc()
+                    return await self._move_to(trimmed.oldest)
             if events:
                 self.position = events[-1].seq
-                wanted = [event for event in events if self.only.wants(event)]
+                wanted = self.only.wanted(events)
                 if wanted:
                     stats.DELIVERED.inc(len(wanted))
                     return wanted
@@ -83,18 +85,15 @@ class Follower:
             elif not await self._grown():
                 return []
 
-    async def _next_events(self) -> list[Event]:
-        events = self.ring.after(self.position)
-        if events is None:
-            stats.RING_MISSES.inc()
-            events = await hub.in_database(
-                log.read_after,
-                self.ring.topic,
-                self.position,
-                limit=hub.PAGE,
-                limit_bytes=hub.BATCH_BYTES,
-            )
-        return events
+    async def _read_log(self) -> list[Event]:
+        stats.RING_MISSES.inc()
+        return await hub.in_database(
+            log.read_after,
+            self.ring.topic,
+            self.position,
+            limit=hub.PAGE,
+            limit_bytes=hub.BATCH_BYTES,
+        )
 
     async def _move_to(self, oldest: int) -> Truncated:
         self.position = oldest - 1

@@ -25,7 +25,7 @@ from streaming.events import START, Event, id_without_event
 RING_EVENTS = 512
 RING_BYTES = 1024 * 1024
 # What one follower is handed at a time: if it is stuck, it holds that much and no more.
-BATCH_BYTES = 64 * 1024
+BATCH_BYTES = 32 * 1024
 PAGE = 500
 LAYER_TIMEOUT_S = 2.0
 LAYER_REST_S = 1.0
