@@ -232,7 +232,7 @@ class Bench:
         return latency_of(measured.heard)
 
     def non_readers(self) -> Iterator[Row]:
-        """The same flood on another stream: with one who reads it, then with those who never do.
+        """The same flood to sockets that read it, then to as many that never do.
 
         The first flood is repeated, so that the server has what memory the flood itself takes.
         """
@@ -240,10 +240,13 @@ class Bench:
         elsewhere = Bridge(self.server.port)
         port, path = self.server.port, elsewhere.path
         for _ in range(FLOODS_BEFORE):
-            with reading_socket(port, path), sampling(self.server.resident_bytes) as before:
+            with (
+                reading_sockets(port, path, count=1 + NON_READERS),
+                sampling(self.server.resident_bytes) as before,
+            ):
                 without = self.flooded_latency(elsewhere)
         with (
-            reading_socket(port, path),
+            reading_sockets(port, path, count=1),
             silent_sockets(port, path, count=NON_READERS),
             sampling(self.server.resident_bytes) as beside_them,
         ):
@@ -320,6 +323,14 @@ def silent_sockets(port: int, path: str, *, count: int) -> Iterator[None]:
             silent.connect((HOST, port))
             silent.sendall(clients.handshake(port, path))
         time.sleep(SETTLED_AFTER_S)
+        yield
+
+
+@contextmanager
+def reading_sockets(port: int, path: str, *, count: int) -> Iterator[None]:
+    with ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(reading_socket(port, path))
         yield
 
 
