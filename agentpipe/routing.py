@@ -8,7 +8,7 @@ sockets = [
     path("api/stream", ManyStreamsConsumer.as_asgi()),
     path("api/stream/projects/<str:project>", FollowConsumer.as_asgi(stream="project:{project}")),
     path(
-        "api/stream/conversations/<str:conversation>",
+        "api/stream/conversations/<path:conversation>",
         FollowConsumer.as_asgi(stream="conversation:{conversation}"),
     ),
     re_path("", NoSuchStream.as_asgi()),

@@ -11,9 +11,10 @@ urlpatterns = [
     path("api/ingest", IngestView.as_view()),
     path("api/ingest/batch", IngestBatchView.as_view()),
     path("api/conversations", views.ConversationsView.as_view()),
-    path("api/conversations/<str:conversation>", views.ConversationView.as_view()),
-    path("api/conversations/<str:conversation>/messages", views.MessagesView.as_view()),
-    path("api/conversations/<str:conversation>/participants", views.ParticipantsView.as_view()),
-    path("api/conversations/<str:conversation>/events", views.EventsView.as_view()),
+    path("api/conversations/<path:conversation>/messages", views.MessagesView.as_view()),
+    path("api/conversations/<path:conversation>/participants", views.ParticipantsView.as_view()),
+    path("api/conversations/<path:conversation>/events", views.EventsView.as_view()),
+    # An id is whatever the client made it, and may hold a slash: so this one comes last.
+    path("api/conversations/<path:conversation>", views.ConversationView.as_view()),
     path("api/realtime/stream", views.RealtimeStreamView.as_view()),
 ]

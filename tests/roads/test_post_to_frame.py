@@ -34,3 +34,18 @@ async def test_an_event_reaches_every_kind_of_listener(api: Api, key: str) -> No
     assert {frame["data"]["message"]["content"] for frame in frames} == {"Stone or steel?"}
     assert [frame["seq"] for frame in frames[2:]] == [2, 2, 2]
     assert frames[4]["stream"] == f"conversation:{conversation}"
+
+
+async def test_an_id_with_a_slash_is_read_like_any_other(api: Api, key: str) -> None:
+    conversation = await api.start("team/2026/run 7")
+    await api.say(conversation, "hello")
+
+    assert (await api.conversation(conversation))["id"] == conversation
+    assert [message["content"] for message in await api.messages(conversation)] == ["hello"]
+    assert len(await api.events(conversation)) == 2
+    address = "/api/stream/conversations/team/2026/run%207?since=0"
+    async with Socket(address, key=key) as socket:
+        assert [frame["type"] for frame in await socket.frames(2)] == [
+            "connected",
+            "conversation.started",
+        ]
