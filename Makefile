@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 UV_VERSION := 0.13.8
-UV := UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=.venv .uv/bin/uv
+# The certificates that the machine trusts: companies with a proxy of their own add theirs there.
+UV := UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=.venv .uv/bin/uv
 IN := .venv/bin/python
 
 define TOO_OLD
