@@ -22,7 +22,6 @@ REQUESTS_END_WITHIN_S = 10
 JOBS_END_WITHIN_S = 5
 JOBS_AT_ONCE = 100
 WORKER_REST_S = 1.0
-GC_THRESHOLDS = (10_000, 20, 100)
 WORKER_REST_MOST_S = 30.0
 
 logger = structlog.get_logger(__name__)
@@ -67,10 +66,9 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What is here now stays. Without this a full collection stops a busy server for 0.1 s.
+        # What is here now stays: a full collection that looks at it again stops a busy server.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
         self.announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
