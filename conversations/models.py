@@ -7,6 +7,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.utils import timezone
 
@@ -41,6 +43,8 @@ class Project(models.Model):
     members: Any = models.ManyToManyField(
         settings.AUTH_USER_MODEL, through="Membership", related_name="projects"
     )
+    # Conversations are deleted so long after they were last touched; empty keeps them for ever.
+    retention_days = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:
@@ -118,6 +122,7 @@ class Conversation(models.Model):
     initial_prompt = models.TextField(blank=True)
     max_turns = models.BigIntegerField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    notes = models.TextField(blank=True)
     system_info = models.JSONField(null=True, blank=True)
     summary = models.JSONField(null=True, blank=True)
     error_message = models.TextField(blank=True)
@@ -131,6 +136,8 @@ class Conversation(models.Model):
     # Opened by a message, an error or an end that came before the start.
     awaits_start = models.BooleanField(default=False)
     has_completed = models.BooleanField(default=False)
+    # The digest of an uploaded session's `metadata.originalId`.
+    original = models.BinaryField(max_length=32, null=True, editable=False)
     started_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -138,12 +145,13 @@ class Conversation(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint("project", "public_id", name="one_conversation_per_id")
+            models.UniqueConstraint("project", "public_id", name="one_conversation_per_id"),
+            models.UniqueConstraint("project", "original", name="one_upload_per_original_id"),
         ]
         indexes = [
             models.Index(
                 fields=["project", "-started_at", "-id"], name="conversations_newest_first"
-            )
+            ),
         ]
 
     def __str__(self) -> str:
@@ -249,3 +257,124 @@ class Receipt(models.Model):
 
     def __str__(self) -> str:
         return bytes(self.identity).hex()
+
+
+class DeletedConversation(models.Model):
+    """What is left of a conversation: its id, so that late events for it are dropped."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, db_index=False)
+    public_id = models.CharField(max_length=200)
+    deleted_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("project", "public_id", name="deleted_once")]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class HourlyTotal(models.Model):
+    """The stored messages of an hour, counted in the transactions that write and delete them."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, db_index=False)
+    hour = models.DateTimeField()
+    source = models.CharField(max_length=100)
+    agent_type = models.CharField(max_length=100)
+    model = models.CharField(max_length=100)
+    messages = models.BigIntegerField()
+    input_tokens = models.DecimalField(max_digits=40, decimal_places=0)
+    output_tokens = models.DecimalField(max_digits=40, decimal_places=0)
+    total_tokens = models.DecimalField(max_digits=40, decimal_places=0)
+    cost = models.DecimalField(max_digits=40, decimal_places=12)
+    duration_ms = models.DecimalField(max_digits=40, decimal_places=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "project", "hour", "source", "agent_type", "model", name="one_total_per_hour"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hour} {self.agent_type}"
+
+
+class SearchDocument(models.Model):
+    """A piece of a message, or without a message of a conversation's name and prompt, as words."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, db_index=False)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE)
+    # Deleted with its conversation, by the conversation: a constraint would look for each message.
+    message = models.ForeignKey(
+        Message, on_delete=models.DO_NOTHING, null=True, db_index=False, db_constraint=False
+    )
+    words = SearchVectorField()
+
+    class Meta:
+        indexes = [
+            models.Index("project", models.F("id").desc(), name="documents_newest_first"),
+            GinIndex(fields=["words"], name="documents_by_word"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.conversation_id}/{self.message_id or 'name and prompt'}"
+
+
+class Unindexed(models.Model):
+    """What search has yet to read: a message, or without one a conversation's name and prompt."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, db_index=False)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE)
+    # Deleted with its conversation, by the conversation: a constraint would look for each message.
+    message = models.ForeignKey(
+        Message, on_delete=models.DO_NOTHING, null=True, db_index=False, db_constraint=False
+    )
+
+    class Meta:
+        verbose_name_plural = "unindexed"
+
+    def __str__(self) -> str:
+        return f"{self.conversation_id}/{self.message_id or 'name and prompt'}"
+
+
+class IngestJob(models.Model):
+    """A file of conversations on its way into the record."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        COMPLETED = "completed"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="ingest_jobs")
+    public_id = models.CharField(max_length=25, unique=True, default=new_id, editable=False)
+    # sessions, events or states: what the file turned out to hold; empty until it was opened.
+    kind = models.CharField(max_length=20, blank=True)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
+    file_name = models.CharField(max_length=255, blank=True)
+    # Where the file waits, within the folder of imports; removed when the job is over.
+    path = models.CharField(max_length=100, blank=True, editable=False)
+    size = models.BigIntegerField(default=0)
+    # How far the file has been read and recorded: in bytes as they lie on disk, and in lines.
+    offset = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(null=True, blank=True)
+    processed = models.BigIntegerField(default=0)
+    new = models.BigIntegerField(default=0)
+    known = models.BigIntegerField(default=0)
+    repaired = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    errors = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "-id"], name="ingest_jobs_newest_first")]
+
+    def __str__(self) -> str:
+        return self.file_name or self.public_id
+
+    @property
+    def topic(self) -> str:
+        return f"ingest:{self.pk}"
