@@ -8,7 +8,7 @@ from typing import assert_never
 from django.db import models
 from django.utils import timezone
 
-from conversations import events
+from conversations import events, metrics
 from conversations.changes import (
     AddMessage,
     Change,
@@ -186,7 +186,8 @@ class Recording:
         conversation.mode = change.mode
         conversation.initial_prompt = change.initial_prompt
         conversation.max_turns = change.max_turns
-        conversation.source = change.source
+        # Its messages are counted under it: a placeholder keeps its own.
+        conversation.source = conversation.source or change.source
         conversation.system_info = change.system_info
         conversation.metadata = {**change.metadata, **conversation.metadata}
         self._touch(conversation)
@@ -364,6 +365,7 @@ class Recording:
             Conversation.objects.bulk_update(changed, CONVERSATION_FIELDS)
         for rows in (self.participants, self.messages, self.raw_events, self.new_receipts):
             _insert(rows)
+        metrics.count(self.project, self.messages)
 
 
 def _insert(rows: Sequence[models.Model]) -> None:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from conversations.api import views
+from conversations.api.metrics import MetricsSummaryView
 from conversations.ingest.views import IngestBatchView, IngestView
 from conversations.pages import FeedPage
 
@@ -17,4 +18,5 @@ urlpatterns = [
     # An id is whatever the client made it, and may hold a slash: so this one comes last.
     path("api/conversations/<path:conversation>", views.ConversationView.as_view()),
     path("api/realtime/stream", views.RealtimeStreamView.as_view()),
+    path("api/metrics/summary", MetricsSummaryView.as_view()),
 ]

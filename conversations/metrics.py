@@ -1,0 +1,262 @@
+"""What is counted, hour by hour, and how it is read.
+
+Totals are counted in the transactions that write and delete messages, in one statement that takes
+its rows in the order of their keys: transactions that count the same hours wait, and never for
+each other. So a transaction counts once, after its rows are written and before the log's topics
+are locked. What a message is counted under never changes: its time, agent type and model, and the
+source of its conversation.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, localcontext
+from typing import Any, Literal
+
+from django.db import connection
+
+from conversations.models import Conversation, HourlyTotal, Message, Project
+
+NAME_LENGTH = 100
+# Sums of more digits than Decimal keeps by itself.
+DIGITS = 60
+MOST_NAMES = 100
+# A single message of 1970 makes no list of twenty thousand empty days.
+MOST_EMPTY_SLOTS = 3660
+
+Unit = Literal["hour", "day"]
+SLOT: dict[Unit, timedelta] = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
+# How many hours or days up to now, the present one among them; None is all of them.
+RANGES: dict[str, tuple[Unit, int | None]] = {
+    "24h": ("hour", 24),
+    "7d": ("day", 7),
+    "30d": ("day", 30),
+    "all": ("day", None),
+}
+
+_SUMS = ("messages", "input_tokens", "output_tokens", "total_tokens", "cost", "duration_ms")
+_ADD = f"""
+    ORDER BY 1, 2, 3, 4, 5
+    ON CONFLICT (project_id, hour, source, agent_type, model)
+    DO UPDATE SET {", ".join(f"{name} = t.{name} + excluded.{name}" for name in _SUMS)}
+    RETURNING id, messages
+"""
+_INTO = f"""
+    INSERT INTO conversations_hourlytotal AS t
+        (project_id, hour, source, agent_type, model, {", ".join(_SUMS)})
+"""
+_COUNT = f"""{_INTO}
+    SELECT %s, * FROM unnest(
+        %s::timestamptz[], %s::text[], %s::text[], %s::text[],
+        %s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[]
+    ) {_ADD}
+"""  # noqa: S608 - the names are ours
+_UNCOUNT = f"""{_INTO}
+    SELECT m.project_id, date_trunc('hour', m.timestamp, 'UTC'), left(c.source, {NAME_LENGTH}),
+        left(m.agent_type, {NAME_LENGTH}), left(m.model, {NAME_LENGTH}), -count(*),
+        -coalesce(sum(m.input_tokens), 0), -coalesce(sum(m.output_tokens), 0),
+        -coalesce(sum(m.total_tokens), 0), -coalesce(sum(m.cost), 0),
+        -coalesce(sum(m.duration_ms), 0)
+    FROM conversations_message m JOIN conversations_conversation c ON c.id = m.conversation_id
+    WHERE c.id = %s
+    GROUP BY 1, 2, 3, 4, 5 {_ADD}
+"""  # noqa: S608
+
+
+def count(project: Project, messages: Iterable[Message]) -> None:
+    """Add new messages to the totals of their hours, in the transaction that writes them."""
+    totals: dict[tuple[datetime, str, str, str], list[Any]] = {}
+    with localcontext() as context:
+        context.prec = DIGITS
+        for message in messages:
+            key = (
+                message.timestamp.astimezone(UTC).replace(minute=0, second=0, microsecond=0),
+                message.conversation.source[:NAME_LENGTH],
+                message.agent_type[:NAME_LENGTH],
+                message.model[:NAME_LENGTH],
+            )
+            sums = totals.get(key)
+            if sums is None:
+                sums = totals[key] = [0, 0, 0, 0, Decimal(0), 0]
+            sums[0] += 1
+            sums[1] += message.input_tokens or 0
+            sums[2] += message.output_tokens or 0
+            sums[3] += message.total_tokens or 0
+            sums[4] += message.cost or 0
+            sums[5] += message.duration_ms or 0
+    if totals:
+        rows = [(*key, *sums) for key, sums in totals.items()]
+        with connection.cursor() as cursor:
+            cursor.execute(_COUNT, [project.pk, *map(list, zip(*rows, strict=True))])
+
+
+def uncount(conversation: Conversation) -> None:
+    """Take a conversation's messages out of the totals, in the transaction that deletes them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNCOUNT, [conversation.pk])
+        empty = [key for key, messages in cursor.fetchall() if not messages]
+    if empty:
+        # The statement above has locked them: nobody counts here before this commits.
+        HourlyTotal.objects.filter(pk__in=empty).delete()
+
+
+@dataclass(slots=True, kw_only=True)
+class Figures:
+    """What some messages come to; and conversations, where they can be told apart."""
+
+    conversations: int = 0
+    messages: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    cost: Decimal = Decimal(0)
+    duration_ms: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Summary:
+    unit: Unit
+    totals: Figures = field(default_factory=Figures)
+    by_status: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(Conversation.Status.values, 0)
+    )
+    # Whenever they began.
+    active_now: int = 0
+    by_slot: dict[datetime, Figures] = field(default_factory=dict)
+    by_source: dict[str, Figures] = field(default_factory=dict)
+    by_agent_type: dict[str, Figures] = field(default_factory=dict)
+    by_model: dict[str, Figures] = field(default_factory=dict)
+
+
+def summary(project: Project, *, reach: str, now: datetime) -> Summary:
+    """All figures of a range: messages by their time, conversations by when they began."""
+    unit, slots = RANGES[reach]
+    span = _last(slots, unit, now) if slots else None
+    found = Summary(unit=unit)
+    _add_messages(found, project, span)
+    _add_conversations(found, project, span)
+    _fill(found, span)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """From the beginning of an hour or day to before the end of another."""
+
+    first: datetime
+    end: datetime
+
+
+def _last(slots: int, unit: Unit, now: datetime) -> Span:
+    this = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    end = (this if unit == "hour" else this.replace(hour=0)) + SLOT[unit]
+    return Span(first=end - slots * SLOT[unit], end=end)
+
+
+_SUMMED = ", ".join(f"sum({name}) AS {name}" for name in _SUMS)
+_MESSAGES = f"""
+    WITH within AS MATERIALIZED (
+        SELECT date_trunc(%(unit)s, hour, 'UTC') AS slot, source, agent_type, model, {_SUMMED}
+        FROM conversations_hourlytotal
+        WHERE project_id = %(project)s
+            AND hour >= coalesce(%(first)s::timestamptz, '-infinity')
+            AND hour < coalesce(%(end)s::timestamptz, 'infinity')
+        GROUP BY 1, 2, 3, 4
+    ), sums AS (
+        SELECT grouping(slot, source, agent_type, model) AS kind,
+            slot, coalesce(source, agent_type, model) AS name, {_SUMMED},
+            row_number() OVER (
+                PARTITION BY grouping(slot, source, agent_type, model)
+                ORDER BY sum(messages) DESC, coalesce(source, agent_type, model)
+            ) AS place
+        FROM within
+        GROUP BY GROUPING SETS ((slot), (source), (agent_type), (model))
+    )
+    SELECT kind, slot, name, {", ".join(_SUMS)} FROM sums
+    WHERE slot IS NOT NULL OR place <= {MOST_NAMES}
+    ORDER BY kind, slot, place
+"""  # noqa: S608
+# One bit for each column that a row was not grouped by, the first column's highest.
+_BY_SLOT, _BY_SOURCE, _BY_AGENT_TYPE, _BY_MODEL = 0b0111, 0b1011, 0b1101, 0b1110
+
+
+def _add_messages(found: Summary, project: Project, span: Span | None) -> None:
+    named = {
+        _BY_SOURCE: found.by_source,
+        _BY_AGENT_TYPE: found.by_agent_type,
+        _BY_MODEL: found.by_model,
+    }
+    for kind, slot, name, *sums in _rows(_MESSAGES, found.unit, project, span):
+        figures = _figures(sums)
+        if kind == _BY_SLOT:
+            found.by_slot[slot] = figures
+            _add(found.totals, figures)
+        else:
+            named[kind][name] = figures
+
+
+def _figures(sums: Sequence[Any]) -> Figures:
+    messages, input_tokens, output_tokens, total_tokens, cost, duration_ms = sums
+    return Figures(
+        messages=int(messages),
+        input_tokens=int(input_tokens),
+        output_tokens=int(output_tokens),
+        total_tokens=int(total_tokens),
+        cost=cost,
+        duration_ms=int(duration_ms),
+    )
+
+
+def _add(total: Figures, part: Figures) -> None:
+    total.messages += part.messages
+    total.input_tokens += part.input_tokens
+    total.output_tokens += part.output_tokens
+    total.total_tokens += part.total_tokens
+    with localcontext() as context:
+        context.prec = DIGITS
+        total.cost += part.cost
+    total.duration_ms += part.duration_ms
+
+
+_CONVERSATIONS = f"""
+    SELECT date_trunc(%(unit)s, started_at, 'UTC'), left(source, {NAME_LENGTH}), status, count(*)
+    FROM conversations_conversation
+    WHERE project_id = %(project)s
+        AND started_at >= coalesce(%(first)s::timestamptz, '-infinity')
+        AND started_at < coalesce(%(end)s::timestamptz, 'infinity')
+    GROUP BY 1, 2, 3
+"""  # noqa: S608
+
+
+def _add_conversations(found: Summary, project: Project, span: Span | None) -> None:
+    for slot, source, status, number in _rows(_CONVERSATIONS, found.unit, project, span):
+        found.totals.conversations += number
+        found.by_status[status] += number
+        found.by_slot.setdefault(slot, Figures()).conversations += number
+        found.by_source.setdefault(source, Figures()).conversations += number
+    found.active_now = project.conversations.filter(status=Conversation.Status.ACTIVE).count()
+
+
+def _rows(statement: str, unit: Unit, project: Project, span: Span | None) -> list[tuple[Any, ...]]:
+    values = {
+        "unit": unit,
+        "project": project.pk,
+        "first": span.first if span else None,
+        "end": span.end if span else None,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _fill(found: Summary, span: Span | None) -> None:
+    """Put every hour or day of the range into its place, those without anything too."""
+    step = SLOT[found.unit]
+    first = span.first if span else min(found.by_slot, default=None)
+    if first is not None:
+        last = span.end - step if span else max(found.by_slot)
+        if last - first < MOST_EMPTY_SLOTS * step:
+            for number in range((last - first) // step + 1):
+                found.by_slot.setdefault(first + number * step, Figures())
+    found.by_slot = dict(sorted(found.by_slot.items()))
