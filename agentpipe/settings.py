@@ -170,7 +170,10 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 KIB = 1024
 BODY_LIMIT = 1024 * KIB
-BODY_LIMITS = {"/api/ingest/batch": 16 * 1024 * KIB}
+BODY_LIMITS = {
+    "/api/ingest/batch": 16 * 1024 * KIB,
+    "/api/sessions/upload": 64 * 1024 * KIB,
+}
 # The limits above are kept at the door, before Django reads a body.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
 REST_FRAMEWORK = {

@@ -110,7 +110,25 @@ class KeepEvent:
     is_told: bool
 
 
-Change = StartConversation | AddMessage | EndConversation | NoteError | KeepEvent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddSession:
+    """A whole conversation that took place elsewhere: all of it or nothing."""
+
+    start: StartConversation
+    messages: list[AddMessage]
+    status: str
+    completed_at: datetime | None
+    # As the sender counted it; None leaves it to the messages.
+    duration_ms: int | None
+    # The digest of the id that it had elsewhere: a project takes each but once.
+    original: bytes | None
+
+    @property
+    def conversation_id(self) -> str | None:
+        return self.start.conversation_id
+
+
+Change = StartConversation | AddMessage | EndConversation | NoteError | KeepEvent | AddSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +149,9 @@ class Recorded:
     """The change is in the record; `id` is that of what it made, where it made something."""
 
     id: str = ""
+    # Whether it was this delivery that put it there, and into a conversation opened when.
+    is_new: bool = False
+    opened_at: datetime | None = None
 
 
 class UnknownConversation:
@@ -141,4 +162,11 @@ class KeyReused:
     """The Idempotency-Key stood for something else."""
 
 
-Outcome = Recorded | UnknownConversation | KeyReused
+@dataclass(frozen=True, slots=True)
+class AlreadyThere:
+    """The session was uploaded before, as this conversation."""
+
+    conversation_id: str
+
+
+Outcome = Recorded | UnknownConversation | KeyReused | AlreadyThere

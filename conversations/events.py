@@ -144,15 +144,16 @@ def message_created(message: "Message", *, conversation: str) -> IngestEvent:
 
 
 def conversation_ended(conversation: "Conversation", *, reason: str | None) -> IngestEvent:
-    assert conversation.completed_at is not None
+    # An uploaded session may have ended at a time that it does not tell.
+    ended_at = conversation.completed_at
     kind = "interrupted" if conversation.status == "INTERRUPTED" else "completed"
     return IngestEvent(
         kind=f"conversation.{kind}",
-        occurred_at=conversation.completed_at,
+        occurred_at=ended_at or conversation.started_at,
         data={
             "conversationId": conversation.public_id,
             "status": conversation.status,
-            "completedAt": iso(conversation.completed_at),
+            "completedAt": iso(ended_at) if ended_at else None,
             "reason": reason,
             **totals_shape(conversation),
             "summary": conversation.summary,

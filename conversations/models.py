@@ -9,16 +9,23 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
 DEFAULT_PROJECT = "default"
+LONGEST_RETENTION_DAYS = 36_500
 ID_ALPHABET = string.ascii_lowercase + string.digits
 
 
 def new_id() -> str:
     """An id of our own giving, in the form that camelCase clients expect."""
-    return "c" + "".join(secrets.choice(ID_ALPHABET) for _ in range(24))
+    number = secrets.randbits(160)
+    letters = []
+    for _ in range(24):
+        number, letter = divmod(number, len(ID_ALPHABET))
+        letters.append(ID_ALPHABET[letter])
+    return "c" + "".join(letters)
 
 
 def digest_of(secret: str) -> str:
@@ -44,8 +51,21 @@ class Project(models.Model):
         settings.AUTH_USER_MODEL, through="Membership", related_name="projects"
     )
     # Conversations are deleted so long after they were last touched; empty keeps them for ever.
-    retention_days = models.PositiveIntegerField(null=True, blank=True)
+    retention_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_RETENTION_DAYS)],
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(retention_days__range=(1, LONGEST_RETENTION_DAYS))
+                | models.Q(retention_days=None),
+                name="retention_of_days_or_for_ever",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.slug
@@ -273,6 +293,24 @@ class DeletedConversation(models.Model):
         return self.public_id
 
 
+class RetentionDay(models.Model):
+    """What retention took from a project in a day, and when it last looked."""
+
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, db_index=False, related_name="retention"
+    )
+    day = models.DateField()
+    last_run_at = models.DateTimeField()
+    # Rows by what they were.
+    gone = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("project", "day", name="one_account_a_day")]
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+
 class HourlyTotal(models.Model):
     """The stored messages of an hour, counted in the transactions that write and delete them."""
 
@@ -308,6 +346,8 @@ class SearchDocument(models.Model):
     message = models.ForeignKey(
         Message, on_delete=models.DO_NOTHING, null=True, db_index=False, db_constraint=False
     )
+    # Where in the message or the prompt the piece starts, in characters.
+    start = models.PositiveIntegerField(default=0)
     words = SearchVectorField()
 
     class Meta:

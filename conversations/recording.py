@@ -1,16 +1,19 @@
 """How changes get into the record: what is locked, looked up, counted, written and told."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import assert_never
 
-from django.db import models
+from django.db import connection, models
 from django.utils import timezone
 
-from conversations import events, metrics
+from conversations import events, metrics, search
 from conversations.changes import (
     AddMessage,
+    AddSession,
+    AlreadyThere,
     Change,
     Delivery,
     EndConversation,
@@ -24,6 +27,7 @@ from conversations.changes import (
 )
 from conversations.models import (
     Conversation,
+    DeletedConversation,
     Message,
     Participant,
     Project,
@@ -75,12 +79,15 @@ class Recording:
         self.deliveries = deliveries
         self.now = timezone.now()
         self.conversations: dict[str, Conversation] = {}
+        self.deleted: set[str] = set()
         self.receipts: dict[bytes, Receipt] = {}
         self.message_ids: set[str] = set()
         self.opened: list[Conversation] = []
         self.touched: dict[str, Conversation] = {}
         self.participants: list[Participant] = []
         self.messages: list[Message] = []
+        # Whose name or prompt is new.
+        self.named: dict[str, Conversation] = {}
         self.raw_events: list[RawEvent] = []
         self.new_receipts: list[Receipt] = []
         self.news: list[tuple[Conversation | None, events.IngestEvent]] = []
@@ -106,6 +113,10 @@ class Recording:
             found = self.project.conversations.filter(public_id__in=ids).order_by("public_id")
             for conversation in found.select_for_update(no_key=True):
                 self.conversations[conversation.public_id] = conversation
+        # Asked after the lock: whoever waited for a deletion sees what it left.
+        if lacking := ids - self.conversations.keys():
+            gone = DeletedConversation.objects.filter(project=self.project, public_id__in=lacking)
+            self.deleted.update(gone.values_list("public_id", flat=True))
 
     def _find_receipts(self) -> None:
         identities = {
@@ -160,6 +171,8 @@ class Recording:
         self.new_receipts.append(receipt)
 
     def _apply(self, change: Change) -> Outcome:
+        if change.conversation_id in self.deleted:
+            return self._drop(change)
         match change:
             case StartConversation():
                 return self._start(change)
@@ -171,8 +184,20 @@ class Recording:
                 return self._note_error(change)
             case KeepEvent():
                 return self._keep(change)
+            case AddSession():
+                return self._add_session(change)
             case _:
                 assert_never(change)
+
+    def _drop(self, change: Change) -> Outcome:
+        """Answered as ever: the sender cannot know that the conversation was deleted."""
+        match change:
+            case StartConversation():
+                return Recorded(id=change.conversation_id or "")
+            case AddMessage():
+                return Recorded(id=change.message_id or new_id())
+            case _:
+                return Recorded(id=iso(self.now))
 
     def _start(self, change: StartConversation) -> Outcome:
         conversation = self.conversations.get(change.conversation_id or "")
@@ -180,11 +205,20 @@ class Recording:
             return Recorded(id=conversation.public_id)
         if conversation is None:
             conversation = self._open(change.conversation_id or new_id(), at=change.at)
+        participants = self._fill_in(conversation, change)
+        self._tell(
+            conversation,
+            events.conversation_started(conversation, participants, project=self.project.slug),
+        )
+        return _new(conversation, conversation.public_id)
+
+    def _fill_in(self, conversation: Conversation, change: StartConversation) -> list[Participant]:
         conversation.awaits_start = False
         conversation.started_at = change.at
         conversation.name = change.name
         conversation.mode = change.mode
         conversation.initial_prompt = change.initial_prompt
+        self.named[conversation.public_id] = conversation
         conversation.max_turns = change.max_turns
         # Its messages are counted under it: a placeholder keeps its own.
         conversation.source = conversation.source or change.source
@@ -207,11 +241,32 @@ class Recording:
             for position, new in enumerate(change.participants)
         ]
         self.participants += participants
+        return participants
+
+    def _add_session(self, change: AddSession) -> Outcome:
+        if change.original:
+            there = self.project.conversations.filter(original=change.original)
+            public_id = there.values_list("public_id", flat=True).first()
+            if public_id is not None:
+                return AlreadyThere(public_id)
+        conversation = self._open(change.conversation_id or new_id(), at=change.start.at)
+        participants = self._fill_in(conversation, change.start)
+        conversation.original = change.original
+        conversation.status = change.status
+        conversation.has_completed = change.status != Conversation.Status.ACTIVE
+        conversation.completed_at = change.completed_at
+        conversation.reported_duration_ms = change.duration_ms
+        for said in change.messages:
+            message = self._message(conversation, said)
+            self.messages.append(message)
+            _count(conversation, message)
         self._tell(
             conversation,
             events.conversation_started(conversation, participants, project=self.project.slug),
         )
-        return Recorded(id=conversation.public_id)
+        if conversation.has_completed:
+            self._tell(conversation, events.conversation_ended(conversation, reason=None))
+        return _new(conversation, conversation.public_id)
 
     def _add_message(self, change: AddMessage) -> Outcome:
         if change.message_id in self.message_ids:
@@ -227,7 +282,7 @@ class Recording:
         self._tell(
             conversation, events.message_created(message, conversation=conversation.public_id)
         )
-        return Recorded(id=message.public_id)
+        return _new(conversation, message.public_id)
 
     def _message(self, conversation: Conversation, change: AddMessage) -> Message:
         number = change.sequence_number
@@ -272,7 +327,7 @@ class Recording:
             conversation.summary = change.summary
         self._touch(conversation)
         self._tell(conversation, events.conversation_ended(conversation, reason=change.reason))
-        return Recorded()
+        return _new(conversation)
 
     def _note_error(self, change: NoteError) -> Outcome:
         conversation = self._conversation_of(change)
@@ -283,7 +338,7 @@ class Recording:
                 conversation.status = Conversation.Status.ERROR
             self._touch(conversation)
         self._keep_raw(conversation, change.kind, change.at, change.data, is_told=True)
-        return Recorded()
+        return _new(conversation)
 
     def _is_latest_error(self, conversation: Conversation, change: NoteError) -> bool:
         """Errors come in any order; what is shown is the one that happened last."""
@@ -296,7 +351,7 @@ class Recording:
     def _keep(self, change: KeepEvent) -> Outcome:
         conversation = self._conversation_of(change)
         self._keep_raw(conversation, change.kind, change.at, change.data, is_told=change.is_told)
-        return Recorded(id=iso(self.now))
+        return _new(conversation, iso(self.now))
 
     def _keep_raw(
         self,
@@ -345,6 +400,7 @@ class Recording:
         )
         self.conversations[public_id] = conversation
         self.opened.append(conversation)
+        self.named[public_id] = conversation
         return conversation
 
     def _touch(self, conversation: Conversation) -> None:
@@ -363,9 +419,50 @@ class Recording:
             changed[0].save(update_fields=CONVERSATION_FIELDS)
         elif changed:
             Conversation.objects.bulk_update(changed, CONVERSATION_FIELDS)
-        for rows in (self.participants, self.messages, self.raw_events, self.new_receipts):
+        _copy_messages(self.messages)
+        for rows in (self.participants, self.raw_events, self.new_receipts):
             _insert(rows)
         metrics.count(self.project, self.messages)
+        search.queue(
+            self.project.pk,
+            named=[conversation.pk for conversation in self.named.values()],
+            messages=[(message.conversation.pk, message.pk) for message in self.messages],
+        )
+
+
+MESSAGE_COLUMNS = [field.attname for field in Message._meta.concrete_fields]
+FEW = 20
+
+
+def _copy_messages(messages: Sequence[Message]) -> None:
+    """COPY takes ten thousand messages in a fifth of the time; for a few an INSERT is quicker."""
+    if len(messages) <= FEW:
+        _insert(messages)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence('conversations_message', 'id'))"
+            " FROM generate_series(1, %s)",
+            [len(messages)],
+        )
+        for message, (key,) in zip(messages, cursor.fetchall(), strict=True):
+            message.pk = key
+            message.conversation_id = message.conversation.pk
+        columns = ", ".join(MESSAGE_COLUMNS)
+        # Django wraps the errors of `execute`, not those of `copy`.
+        with (
+            connection.wrap_database_errors,
+            cursor.copy(f"COPY conversations_message ({columns}) FROM STDIN") as copy,
+        ):
+            for message in messages:
+                values = {**message.__dict__, "metadata": json.dumps(message.metadata)}
+                copy.write_row([values[name] for name in MESSAGE_COLUMNS])
+
+
+def _new(conversation: Conversation | None, made_id: str = "") -> Recorded:
+    return Recorded(
+        id=made_id, is_new=True, opened_at=conversation.created_at if conversation else None
+    )
 
 
 def _insert(rows: Sequence[models.Model]) -> None:

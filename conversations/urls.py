@@ -4,19 +4,24 @@ from django.urls import path
 
 from conversations.api import views
 from conversations.api.metrics import MetricsSummaryView
+from conversations.export.views import ConversationExportView, ProjectExportView
 from conversations.ingest.views import IngestBatchView, IngestView
 from conversations.pages import FeedPage
+from conversations.upload.views import SessionUploadView
 
 urlpatterns = [
     path("", FeedPage.as_view(), name="feed"),
     path("api/ingest", IngestView.as_view()),
     path("api/ingest/batch", IngestBatchView.as_view()),
+    path("api/sessions/upload", SessionUploadView.as_view()),
     path("api/conversations", views.ConversationsView.as_view()),
     path("api/conversations/<path:conversation>/messages", views.MessagesView.as_view()),
     path("api/conversations/<path:conversation>/participants", views.ParticipantsView.as_view()),
     path("api/conversations/<path:conversation>/events", views.EventsView.as_view()),
+    path("api/conversations/<path:conversation>/export", ConversationExportView.as_view()),
     # An id is whatever the client made it, and may hold a slash: so this one comes last.
     path("api/conversations/<path:conversation>", views.ConversationView.as_view()),
+    path("api/projects/<str:project>/export", ProjectExportView.as_view()),
     path("api/realtime/stream", views.RealtimeStreamView.as_view()),
     path("api/metrics/summary", MetricsSummaryView.as_view()),
 ]

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from conversations.changes import (
     AddMessage,
+    AlreadyThere,
     Change,
     Delivery,
     Json,
@@ -47,6 +48,7 @@ CODES = {
     "invalid_time": "invalid_string",
     "too_small": "too_small",
     "too_big": "too_big",
+    "custom": "custom",
 }
 
 
@@ -74,6 +76,8 @@ class Read:
                 return Answer(
                     422, {"error": "This Idempotency-Key was used for another event before"}
                 )
+            case AlreadyThere():
+                return duplicate_of(outcome.conversation_id)
             case _:
                 assert_never(outcome)
 
@@ -134,6 +138,17 @@ def read(event: object, *, idempotency_key: str | None = None) -> Read | Answer:
     )
 
 
+def duplicate_of(conversation_id: str) -> Answer:
+    return Answer(
+        409,
+        {
+            "error": "Duplicate upload",
+            "message": "Session with this originalId already exists",
+            "existingConversationId": conversation_id,
+        },
+    )
+
+
 Fault = tuple[list[str | int], str, str]
 
 
@@ -152,11 +167,12 @@ def refusal(faults: Sequence[Fault]) -> Answer:
     )
 
 
-def detail(fault: ErrorDetails, *, within: str) -> Fault:
+def detail(fault: ErrorDetails, *, within: str = "") -> Fault:
     kind = fault["type"]
     fallback = "invalid_type" if kind.endswith("_type") else "invalid"
     message = MESSAGES.get(kind, fault["msg"])
-    return [within, *fault["loc"]], message, CODES.get(kind, fallback)
+    path = [within, *fault["loc"]] if within else list(fault["loc"])
+    return path, message, CODES.get(kind, fallback)
 
 
 def _timestamp(given: object, *, is_strict: bool) -> datetime | None:
@@ -181,16 +197,18 @@ def _delivery(
 ) -> Delivery:
     # Without a time of its own an event is never the repetition of another.
     has_own_id = isinstance(change, AddMessage | StartConversation) and change.own_id is not None
-    content = _digest("event", event.get("type"), at.isoformat() if at else None, event.get("data"))
+    content = fingerprint_of(
+        "event", event.get("type"), at.isoformat() if at else None, event.get("data")
+    )
     return Delivery(
         change=change,
         identity=content if at and not has_own_id else None,
-        key=_digest("key", key) if key else None,
+        key=fingerprint_of("key", key) if key else None,
         fingerprint=content,
         refuses_reused_key=refuses_reused_key,
     )
 
 
-def _digest(*parts: object) -> bytes:
+def fingerprint_of(*parts: object) -> bytes:
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).digest()

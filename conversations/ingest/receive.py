@@ -23,7 +23,7 @@ def receive(
     keys = idempotency_keys or [None] * len(events)
     readings = [read(event, idempotency_key=key) for event, key in zip(events, keys, strict=True)]
     understood = [reading for reading in readings if isinstance(reading, Read)]
-    outcomes = iter(_record(project, [reading.delivery for reading in understood]))
+    outcomes = iter(record_all(project, [reading.delivery for reading in understood]))
     return [_answer(reading, outcomes) for reading in readings]
 
 
@@ -34,20 +34,20 @@ def _answer(reading: Read | Answer, outcomes: Iterator[Outcome | Answer]) -> Ans
     return outcome if isinstance(outcome, Answer) else reading.answer(outcome)
 
 
-def _record(project: Project, deliveries: Sequence[Delivery]) -> Sequence[Outcome | Answer]:
+def record_all(project: Project, deliveries: Sequence[Delivery]) -> Sequence[Outcome | Answer]:
     """Outcomes in order; where the database fails at one change, that one's answer instead."""
     try:
-        return _record_together(project, deliveries) if deliveries else []
+        return record_together(project, deliveries) if deliveries else []
     except OperationalError:
         raise
     except DatabaseError:
         logger.warning("ingest.one_by_one", changes=len(deliveries))
-        return [_record_alone(project, delivery) for delivery in deliveries]
+        return [record_alone(project, delivery) for delivery in deliveries]
 
 
-def _record_alone(project: Project, delivery: Delivery) -> Outcome | Answer:
+def record_alone(project: Project, delivery: Delivery) -> Outcome | Answer:
     try:
-        return _record_together(project, [delivery])[0]
+        return record_together(project, [delivery])[0]
     except OperationalError:
         # The neighbours may be stored already: only this one is to be sent again.
         return Answer(503, {"error": "The database cannot be reached, try again"})
@@ -56,7 +56,7 @@ def _record_alone(project: Project, delivery: Delivery) -> Outcome | Answer:
         return Answer(500, {"error": "Internal server error"})
 
 
-def _record_together(project: Project, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+def record_together(project: Project, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
     for _ in range(ATTEMPTS - 1):
         try:
             return record(project, deliveries)

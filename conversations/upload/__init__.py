@@ -1,0 +1,1 @@
+"""Conversations that took place elsewhere: whole sessions, and files of what was recorded."""
