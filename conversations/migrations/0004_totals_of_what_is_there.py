@@ -18,6 +18,6 @@ GROUP BY 1, 2, 3, 4, 5;
 class Migration(migrations.Migration):
     """Messages from before the totals are counted now; from here on each transaction counts its own."""
 
-    dependencies = [("conversations", "0002_the_record_kept")]
+    dependencies = [("conversations", "0003_search")]
 
     operations = [migrations.RunSQL(COUNT_ALL, migrations.RunSQL.noop)]

@@ -1,0 +1,188 @@
+"""From the record to the index: queued with what is written, read in chunks, each thing once."""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.db import connection
+
+from conversations.models import Conversation, Message, SearchDocument, Unindexed
+from conversations.search.words import words_of
+from streaming.publish import transactional
+
+CHUNK = 500
+CHUNK_BYTES = 4 * 1024 * 1024
+# Long texts are cut: a document of PostgreSQL ends at a megabyte and at 16,383 places.
+PIECE = 10_000
+OVERLAP = 200
+LONGEST_NAME = 1000
+# What comes between a name and a prompt, so that no phrase reaches over.
+GAP = 2
+CAUGHT_UP_WITHIN_S = 0.5
+# Marks our advisory locks: "search" in ASCII, above the bits of a conversation's key.
+NAMES_LOCK = 0x5EA7 << 48
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    id: int
+    project: int
+    conversation: int
+    message: int | None
+    size: int
+
+
+def queue(project: int, *, named: Iterable[int], messages: Iterable[tuple[int, int]]) -> None:
+    """Have these read: conversations whose name or prompt is new; messages, (conversation, id)."""
+    both: list[tuple[int, int | None]] = [*((pk, None) for pk in named), *messages]
+    if both:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO conversations_unindexed (project_id, conversation_id, message_id)"
+                " SELECT %s, * FROM unnest(%s::bigint[], %s::bigint[])",
+                [project, [row[0] for row in both], [row[1] for row in both]],
+            )
+
+
+def index_all() -> int:
+    """Read what waits until nothing does that no other reader has; says how much it was."""
+    total = 0
+    while count := index_some():
+        total += count
+    if total:
+        with connection.cursor() as cursor:
+            # What is left to the index's list of additions makes every search slower.
+            cursor.execute("SELECT gin_clean_pending_list('documents_by_word')")
+    return total
+
+
+def catch_up() -> None:
+    """Read what waits if it is little, so that a search finds what was just recorded."""
+    deadline = time.monotonic() + CAUGHT_UP_WITHIN_S
+    while 0 < _waiting() <= CHUNK and time.monotonic() < deadline:
+        if not index_some():
+            # Another reader has it and is about to be done.
+            time.sleep(0.01)
+
+
+def _waiting() -> int:
+    return len(Unindexed.objects.order_by("pk").values_list("pk")[: CHUNK + 1])
+
+
+@transactional
+def index_some() -> int:
+    """Read a chunk that nobody else is reading; says how much it was."""
+    chunk = _take()
+    if chunk:
+        _forget_names(chunk)
+        _insert(chunk)
+        Unindexed.objects.filter(pk__in=[row.id for row in chunk]).delete()
+    return len(chunk)
+
+
+def _take() -> list[Waiting]:
+    # Nothing here waits for a lock, so nothing can deadlock. The conversation is locked first:
+    # who deletes it has it whole. An advisory lock, as ingest holds the row of an open one,
+    # keeps two readers from giving one conversation two names.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT u.id, u.project_id, u.conversation_id, u.message_id,"
+            " octet_length(coalesce(m.content, c.initial_prompt)) FROM conversations_unindexed u"
+            " JOIN conversations_conversation c ON c.id = u.conversation_id"
+            " LEFT JOIN conversations_message m ON m.id = u.message_id"
+            " ORDER BY u.id LIMIT %s"
+            " FOR KEY SHARE OF c SKIP LOCKED FOR UPDATE OF u SKIP LOCKED",
+            [CHUNK],
+        )
+        rows = [Waiting(*row) for row in cursor.fetchall()]
+        chunk = list(_no_more_than(CHUNK_BYTES, rows))
+        named = sorted({row.conversation for row in chunk if row.message is None})
+        cursor.execute(
+            "SELECT id FROM unnest(%s::bigint[]) id WHERE pg_try_advisory_xact_lock(%s + id)",
+            [named, NAMES_LOCK],
+        )
+        ours = {row[0] for row in cursor.fetchall()}
+    return [row for row in chunk if row.message is not None or row.conversation in ours]
+
+
+def _no_more_than(limit: int, rows: list[Waiting]) -> Iterator[Waiting]:
+    total = 0
+    for row in rows:
+        total += row.size
+        if total > limit and total > row.size:
+            return
+        yield row
+
+
+def _forget_names(chunk: list[Waiting]) -> None:
+    named = [row.conversation for row in chunk if row.message is None]
+    if named:
+        SearchDocument.objects.filter(conversation__in=named, message=None).delete()
+
+
+def _insert(chunk: list[Waiting]) -> None:
+    messages = [row.message for row in chunk if row.message is not None]
+    contents = dict(Message.objects.filter(pk__in=messages).values_list("pk", "content"))
+    named = {row.conversation for row in chunk if row.message is None}
+    names = {
+        pk: (name, prompt)
+        for pk, name, prompt in Conversation.objects.filter(pk__in=named).values_list(
+            "pk", "name", "initial_prompt"
+        )
+    }
+    with (
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
+        cursor.copy(
+            "COPY conversations_searchdocument"
+            " (project_id, conversation_id, message_id, start, words) FROM STDIN"
+        ) as copy,
+    ):
+        for row in chunk:
+            if row.message is not None:
+                pieces = _content_pieces(contents.get(row.message, ""))
+            elif row.conversation in named:
+                named.discard(row.conversation)
+                pieces = _name_pieces(*names[row.conversation])
+            else:
+                continue  # named twice in a chunk
+            for start, vector in pieces:
+                copy.write_row((row.project, row.conversation, row.message, start, vector))
+
+
+def _content_pieces(content: str) -> Iterator[tuple[int, str]]:
+    for start, piece in _cut(content):
+        if words := words_of(piece):
+            yield start, _vector(words)
+
+
+def _name_pieces(name: str, prompt: str) -> Iterator[tuple[int, str]]:
+    named = words_of(name[:LONGEST_NAME])
+    for start, piece in _cut(prompt):
+        prompted = words_of(piece)
+        beside = named if not start else []
+        if beside or prompted:
+            vector = _vector(prompted, weight="B", first=len(beside) + GAP)
+            yield start, f"{_vector(beside, weight='A')} {vector}"
+
+
+def _cut(text: str) -> Iterator[tuple[int, str]]:
+    """Pieces and where they start; each begins a little before the last ended, between words."""
+    start = 0
+    while True:
+        end = start + PIECE
+        if end >= len(text):
+            yield start, text[start:]
+            return
+        end = _space_before(text, end, OVERLAP)
+        yield start, text[start:end]
+        start = _space_before(text, end - OVERLAP, OVERLAP)
+
+
+def _space_before(text: str, end: int, reach: int) -> int:
+    place = max(text.rfind(space, end - reach, end) for space in " \n")
+    return place if place > 0 else end
+
+
+def _vector(words: list[str], *, weight: str = "", first: int = 1) -> str:
+    return " ".join(f"'{word}':{place}{weight}" for place, word in enumerate(words, first))
