@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from conversations import events
 from conversations.models import Conversation, Message, Participant
+from conversations.search.finding import Found, Match
 
 Shape = dict[str, Any]
 
@@ -77,3 +78,36 @@ class MessageSerializer(serializers.Serializer[Message]):
 
     def to_representation(self, instance: Message) -> Shape:
         return events.message_shape(instance, conversation=instance.conversation.public_id)
+
+
+class MatchSerializer(serializers.Serializer[Match]):
+    messageId = serializers.CharField(allow_null=True)
+    field = serializers.ChoiceField(["name", "prompt", "content"])
+    text = serializers.CharField()
+    highlights = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2),
+        help_text="From and up to, in characters (code points) of the text",
+    )
+
+    def to_representation(self, instance: Match) -> Shape:
+        return {
+            "messageId": instance.message,
+            "field": instance.field,
+            "text": instance.snippet.text,
+            "highlights": instance.snippet.highlights,
+        }
+
+
+class FoundSerializer(ConversationSerializer):
+    """A conversation of the list; one that was searched for says where it matches."""
+
+    matches = MatchSerializer(many=True, required=False, help_text="Only with q: the best three")
+
+    def to_representation(self, instance: Conversation | Found) -> Shape:
+        if isinstance(instance, Conversation):
+            return super().to_representation(instance)
+        serializer = MatchSerializer()
+        return {
+            **super().to_representation(instance.conversation),
+            "matches": [serializer.to_representation(match) for match in instance.matches],
+        }

@@ -16,11 +16,13 @@ from rest_framework.views import APIView
 from conversations.access import caller_of, conversation_for, project_for
 from conversations.api.serializers import (
     ConversationSerializer,
+    FoundSerializer,
     MessageSerializer,
     ParticipantSerializer,
 )
 from conversations.events import INGEST_KINDS
 from conversations.models import Conversation, Message, Participant
+from conversations.search import FoundConversations
 from streaming import replay, topics
 from streaming.events import Filter
 from streaming.sse import sse_response
@@ -39,7 +41,7 @@ def _pages() -> Any:
     return pagination()
 
 
-def _page(view: APIView, queryset: QuerySet[Any], serializer: Any) -> Response:
+def _page(view: APIView, queryset: QuerySet[Any] | FoundConversations, serializer: Any) -> Response:
     pages = _pages()
     items = pages.paginate_queryset(queryset, view.request, view=view)
     answer: Response = pages.get_paginated_response(serializer(items, many=True).data)
@@ -50,23 +52,28 @@ class ConversationsView(APIView):
     scope = "read"
 
     @extend_schema(
-        summary="Conversations, newest first",
+        summary="Conversations, newest first; those that match a search, best first",
         parameters=[
             *PAGING,
             OpenApiParameter("status", str, description="ACTIVE, COMPLETED, INTERRUPTED or ERROR"),
             OpenApiParameter("mode", str),
             OpenApiParameter("source", str),
             OpenApiParameter("agent", str, description="The id or type of an agent"),
+            OpenApiParameter("q", str, description='Words, "phrases", beginnings* and -exclusions'),
             OpenApiParameter("project", str, description="For people with several projects"),
         ],
-        responses=ConversationSerializer(many=True),
+        responses=FoundSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
         wanted = {name: str(given) for name, given in request.query_params.items()}
         project = project_for(caller_of(request), wanted.get("project"))
-        found = project.conversations.filter(_filters(wanted)).order_by("-started_at", "-id")
+        filters = _filters(wanted)
+        found = project.conversations.filter(filters).order_by("-started_at", "-id")
         found = found.select_related("project").prefetch_related("participants")
-        return _page(self, found, ConversationSerializer)
+        if not (written := wanted.get("q")):
+            return _page(self, found, FoundSerializer)
+        matching = FoundConversations(project, written, within=found, is_narrowed=bool(filters))
+        return _page(self, matching, FoundSerializer)
 
 
 def _filters(wanted: dict[str, str]) -> Q:
