@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
+
 from streaming.events import iso
 
 if TYPE_CHECKING:
-    from conversations.models import Conversation, Message, Participant, RawEvent
+    from conversations.models import Conversation, IngestJob, Message, Participant, RawEvent
 
 Json = dict[str, Any]
 
@@ -19,6 +21,8 @@ INGEST_KINDS = frozenset(
         "conversation.completed",
         "conversation.interrupted",
         "conversation.error",
+        "conversation.updated",
+        "conversation.deleted",
         "message.created",
         "error.occurred",
         "bridge.connected",
@@ -26,6 +30,12 @@ INGEST_KINDS = frozenset(
         "log.entry",
     }
 )
+
+JOB_KINDS = frozenset(
+    {"ingest.job.created", "ingest.job.updated", "ingest.job.completed", "ingest.job.failed"}
+)
+# Of a job's errors, while it runs: it may say so ten times a second.
+ERRORS_TOLD = 20
 
 
 def conversation_shape(
@@ -42,6 +52,7 @@ def conversation_shape(
         "initialPrompt": conversation.initial_prompt,
         "maxTurns": conversation.max_turns,
         "metadata": conversation.metadata,
+        "notes": conversation.notes,
         "participants": [participant_shape(participant) for participant in participants],
         **totals_shape(conversation),
         "summary": conversation.summary,
@@ -101,6 +112,48 @@ def message_shape(message: "Message", *, conversation: str) -> Json:
     }
 
 
+def job_shape(job: "IngestJob", *, most_errors: int | None = None) -> Json:
+    return {
+        "id": job.public_id,
+        "project_id": job.project.slug,
+        "kind": job.kind,
+        "status": job.status,
+        "total": job.total,
+        "processed": job.processed,
+        "new": job.new,
+        "known": job.known,
+        "repaired": job.repaired,
+        "failed": job.failed,
+        "percentage": job.percentage,
+        "errors": job.errors[:most_errors],
+        "created_at": iso(job.created_at),
+        "started_at": iso(job.started_at) if job.started_at else None,
+        "finished_at": iso(job.finished_at) if job.finished_at else None,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestJobEvent:
+    """What becomes of a file that is being imported, under `job`."""
+
+    kind: str
+    occurred_at: datetime
+    job: Json
+    subject: str = field(default="", init=False)
+    is_final: bool = field(default=False, init=False)
+
+    def payload(self) -> Json:
+        return {"job": self.job}
+
+
+def ingest_job(job: "IngestJob", what: str) -> IngestJobEvent:
+    return IngestJobEvent(
+        kind=f"ingest.job.{what}",
+        occurred_at=timezone.now(),
+        job=job_shape(job, most_errors=ERRORS_TOLD if what == "updated" else None),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestEvent:
     """An event of the ingest family: what happened, under `data`."""
@@ -109,7 +162,7 @@ class IngestEvent:
     occurred_at: datetime
     data: Mapping[str, Any]
     subject: str = ""
-    is_final: bool = field(default=False, init=False)
+    is_final: bool = False
 
     def payload(self) -> Json:
         return {"data": self.data}
@@ -158,6 +211,28 @@ def conversation_ended(conversation: "Conversation", *, reason: str | None) -> I
             **totals_shape(conversation),
             "summary": conversation.summary,
         },
+    )
+
+
+def conversation_updated(
+    conversation: "Conversation", participants: "Sequence[Participant]", *, project: str
+) -> IngestEvent:
+    return IngestEvent(
+        kind="conversation.updated",
+        occurred_at=conversation.updated_at,
+        data={
+            "conversationId": conversation.public_id,
+            "conversation": conversation_shape(conversation, participants, project=project),
+        },
+    )
+
+
+def conversation_deleted(public_id: str, *, at: datetime, is_final: bool) -> IngestEvent:
+    return IngestEvent(
+        kind="conversation.deleted",
+        occurred_at=at,
+        data={"conversationId": public_id},
+        is_final=is_final,
     )
 
 

@@ -3,12 +3,37 @@
 import secrets
 from collections.abc import Sequence
 
+from django.db import models
 from django.utils import timezone
 
-from conversations.changes import Delivery, Outcome
-from conversations.models import ApiKey, Project, Receipt, all_scopes, digest_of
+from conversations import events, metrics, search
+from conversations.changes import Delivery, Json, Outcome
+from conversations.errors import ConversationNotFound
+from conversations.models import (
+    ApiKey,
+    Conversation,
+    DeletedConversation,
+    Message,
+    Participant,
+    Project,
+    RawEvent,
+    Receipt,
+    SearchDocument,
+    Unindexed,
+    all_scopes,
+    digest_of,
+)
 from conversations.recording import KEYS_REMEMBERED, Recording
-from streaming.publish import transactional
+from streaming.publish import erase, publish, transactional
+
+# The rows that a conversation owns, in the order in which they go.
+PARTS: dict[str, type[models.Model]] = {
+    "waiting_for_search": Unindexed,
+    "search_documents": SearchDocument,
+    "messages": Message,
+    "participants": Participant,
+    "events": RawEvent,
+}
 
 
 @transactional
@@ -19,6 +44,68 @@ def record(project: Project, deliveries: Sequence[Delivery]) -> list[Outcome]:
     this raises IntegrityError: called again, it finds what the other has written.
     """
     return Recording(project, deliveries).run()
+
+
+@transactional
+def edit_conversation(
+    conversation: Conversation,
+    *,
+    name: str | None = None,
+    notes: str | None = None,
+    metadata: Json | None = None,
+) -> Conversation:
+    """Change what people may: in metadata, what is None goes and what is not named stays."""
+    locked = _locked(conversation)
+    if name is not None and name != locked.name:
+        locked.name = name
+        search.queue(locked.project_id, named=[locked.pk], messages=[])
+    if notes is not None:
+        locked.notes = notes
+    if metadata is not None:
+        changed = {**locked.metadata, **metadata}
+        locked.metadata = {key: value for key, value in changed.items() if value is not None}
+    locked.updated_at = timezone.now()
+    locked.save(update_fields=["name", "notes", "metadata", "updated_at"])
+    told = events.conversation_updated(
+        locked, list(locked.participants.all()), project=locked.project.slug
+    )
+    publish(told, locked.project.topic, locked.topic)
+    return locked
+
+
+@transactional
+def delete_conversation(conversation: Conversation) -> dict[str, int]:
+    """Delete all of it, its events in the log too; says how many rows went, by what they were.
+
+    Only its id is remembered, so that events which come late are dropped.
+    """
+    locked = _locked(conversation)
+    metrics.uncount(locked)
+    gone = {
+        name: model._default_manager.filter(conversation=locked.pk)._raw_delete("default")
+        for name, model in PARTS.items()
+    }
+    erase(locked.topic)
+    project, topic, public_id = locked.project, locked.topic, locked.public_id
+    gone["conversations"] = locked.delete()[0]
+    now = timezone.now()
+    DeletedConversation.objects.create(project=project, public_id=public_id, deleted_at=now)
+    publish(events.conversation_deleted(public_id, at=now, is_final=False), project.topic)
+    publish(events.conversation_deleted(public_id, at=now, is_final=True), topic)
+    return gone
+
+
+def _locked(conversation: Conversation) -> Conversation:
+    # The weaker lock lets search, which refers to the conversation, finish what it has begun.
+    locked = (
+        Conversation.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("project")
+        .filter(pk=conversation.pk)
+        .first()
+    )
+    if locked is None:
+        raise ConversationNotFound
+    return locked
 
 
 def make_key(

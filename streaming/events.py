@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from streaming.errors import CursorMalformed
 
 START = "0"
+# An event of which only the number is left. What came before it may have been erased as well.
+ERASED = "stream.erased"
 _ID = re.compile(r"(\d{1,16})_(\d{4,18})_[0-9a-f]{8}", re.ASCII)
 
 

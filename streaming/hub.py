@@ -20,7 +20,7 @@ from django.conf import settings
 
 from streaming import doorbell, log, stats
 from streaming.errors import EventsTrimmed
-from streaming.events import START, Event, id_without_event
+from streaming.events import ERASED, START, Event, id_without_event
 
 RING_EVENTS = 512
 RING_BYTES = 1024 * 1024
@@ -84,6 +84,10 @@ class Ring:
             if event.seq > self.last + 1:
                 self._came(came)
                 return False
+            if event.kind == ERASED:
+                # The log knows what is left of those before it.
+                self.events.clear()
+                self.size = 0
             self.events.append(event)
             self.size += len(event.payload)
             self.last, self.last_id, self.has_ended = event.seq, event.id, event.is_final

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from streaming.errors import EventsTrimmed
-from streaming.events import START, Event, event_id, id_without_event
+from streaming.events import ERASED, START, Event, event_id, id_without_event
 
 LARGEST_PAGE = 16 * 1024 * 1024
 
@@ -143,6 +143,40 @@ def read_after(
         for _, _, seq, kind, payload, subject, occurred_at, recorded_at, tag, is_final in rows
         if seq is not None
     ]
+
+
+def erase(topic: str) -> list[str]:
+    """Forget all that a topic has told; its numbers go on. Says which others had told of it too.
+
+    There the numbers stay as well, and tell of nothing: a topic has no holes.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE streaming_topic SET first_seq = last_seq + 1 WHERE name = %s RETURNING id",
+            [topic],
+        )
+        found = cursor.fetchone()
+        if found is None:
+            return []
+        cursor.execute(
+            "WITH gone AS (DELETE FROM streaming_entry WHERE topic_id = %s RETURNING body_id)"
+            " UPDATE streaming_eventbody SET kind = %s, subject = '', payload = '{}'"
+            " FROM gone WHERE id = body_id RETURNING id",
+            [found[0], ERASED],
+        )
+        bodies = [row[0] for row in cursor.fetchall()]
+        cursor.execute(
+            "SELECT DISTINCT t.name FROM streaming_entry e JOIN streaming_topic t"
+            " ON t.id = e.topic_id WHERE e.body_id = ANY(%s)",
+            [bodies],
+        )
+        others = [row[0] for row in cursor.fetchall()]
+        cursor.execute(
+            "DELETE FROM streaming_eventbody WHERE id = ANY(%s) AND NOT EXISTS"
+            " (SELECT 1 FROM streaming_entry WHERE body_id = streaming_eventbody.id)",
+            [bodies],
+        )
+        return others
 
 
 def trim(*, older_than: timedelta, chunk: int = 5_000) -> int:

@@ -14,10 +14,11 @@ from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from django.db import transaction
+from django.utils import timezone
 
 from streaming import doorbell, log
 from streaming.errors import PublishedOutsideTransaction
-from streaming.events import Event, iso
+from streaming.events import ERASED, Event, iso
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,6 +65,25 @@ def publish(event: Publishable, *topics: str) -> None:
             is_final=event.is_final,
         )
     )
+
+
+def erase(topic: str) -> None:
+    """Take back all that a topic has told, wherever else it was told: memory is let go of too."""
+    collected = _collected.get()
+    if collected is None:
+        raise PublishedOutsideTransaction
+    others = log.erase(topic)
+    if others:
+        collected.append(
+            log.Draft(
+                topics=tuple(others),
+                kind=ERASED,
+                payload="{}",
+                subject="",
+                occurred_at=timezone.now(),
+                is_final=False,
+            )
+        )
 
 
 def transactional(function: Callable[P, R]) -> Callable[P, R]:

@@ -36,6 +36,7 @@ class ConversationSerializer(serializers.Serializer[Conversation]):
     initialPrompt = serializers.CharField()
     maxTurns = serializers.IntegerField(allow_null=True)
     metadata = serializers.JSONField()
+    notes = serializers.CharField()
     participants = ParticipantSerializer(many=True)
     totalMessages = serializers.IntegerField()
     totalTokens = serializers.IntegerField()
@@ -53,6 +54,21 @@ class ConversationSerializer(serializers.Serializer[Conversation]):
         return events.conversation_shape(
             instance, list(instance.participants.all()), project=instance.project.slug
         )
+
+
+class ConversationEditSerializer(serializers.Serializer[Conversation]):
+    name = serializers.CharField(max_length=200, required=False)
+    notes = serializers.CharField(
+        max_length=100_000, required=False, allow_blank=True, trim_whitespace=False
+    )
+    metadata = serializers.DictField(
+        required=False, help_text="What is null goes, what is not named stays"
+    )
+
+    def validate(self, attrs: Shape) -> Shape:
+        if not attrs:
+            raise serializers.ValidationError(f"Give one of {', '.join(self.fields)}")
+        return attrs
 
 
 class MessageSerializer(serializers.Serializer[Message]):

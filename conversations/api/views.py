@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -15,6 +16,7 @@ from rest_framework.views import APIView
 
 from conversations.access import caller_of, conversation_for, project_for
 from conversations.api.serializers import (
+    ConversationEditSerializer,
     ConversationSerializer,
     FoundSerializer,
     MessageSerializer,
@@ -23,6 +25,7 @@ from conversations.api.serializers import (
 from conversations.events import INGEST_KINDS
 from conversations.models import Conversation, Message, Participant
 from conversations.search import FoundConversations
+from conversations.services import delete_conversation, edit_conversation
 from streaming import replay, topics
 from streaming.events import Filter
 from streaming.sse import sse_response
@@ -95,12 +98,33 @@ def _filters(wanted: dict[str, str]) -> Q:
 
 
 class ConversationView(APIView):
-    scope = "read"
+    @property
+    def scope(self) -> str:
+        return "read" if self.request.method in SAFE_METHODS else "write"
 
     @extend_schema(summary="One conversation", responses=ConversationSerializer)
     def get(self, request: Request, conversation: str) -> Response:
         found = conversation_for(caller_of(request), conversation)
         return Response(ConversationSerializer(found).data)
+
+    @extend_schema(
+        summary="Change its name, notes or metadata",
+        request=ConversationEditSerializer,
+        responses=ConversationSerializer,
+    )
+    def patch(self, request: Request, conversation: str) -> Response:
+        found = conversation_for(caller_of(request), conversation)
+        wanted = ConversationEditSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        changed = edit_conversation(found, **wanted.validated_data)
+        return Response(ConversationSerializer(changed).data)
+
+    @extend_schema(
+        summary="Delete it for good; says how many rows went", responses=OpenApiTypes.OBJECT
+    )
+    def delete(self, request: Request, conversation: str) -> Response:
+        found = conversation_for(caller_of(request), conversation)
+        return Response({"success": True, "deleted": delete_conversation(found)})
 
 
 class MessagesView(APIView):
