@@ -13,6 +13,7 @@ RUN pip install --no-cache-dir uv==0.13.8 \
 USER agentpipe
 WORKDIR /app
 COPY --chown=agentpipe pyproject.toml uv.lock ./
+COPY --chown=agentpipe clients/python/pyproject.toml clients/python/
 RUN uv sync --locked --no-dev --no-cache
 COPY --chown=agentpipe . .
 
