@@ -40,7 +40,7 @@ def sse_response(
 async def _frames(
     topic: str, *, after: int | None, render: wire.Render, only: Filter
 ) -> AsyncIterator[bytes]:
-    _let_go_of_the_thread()
+    let_go_of_the_thread()
     async with following(
         topic, after=after, transport="sse", only=only, heartbeat_s=settings.STREAM_HEARTBEAT_S
     ) as follower:
@@ -55,7 +55,7 @@ async def _frames(
             return
 
 
-def _let_go_of_the_thread() -> None:
+def let_go_of_the_thread() -> None:
     """Django keeps a thread for each request until its end: too dear for a stream."""
     context = SyncToAsync.thread_sensitive_context.get(None)
     if context is not None:

@@ -7,13 +7,13 @@ from typing import Any
 
 DEEPEST = 100
 LARGEST = 2**63 - 1
+LONGEST_INTEGER = 40
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 # Only a body with such an escape can hold a NUL or a surrogate: UTF-8 itself has no surrogates,
 # and a bare control character is no JSON.
 _SUSPECT = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
 _UNFIT = re.compile("[\0\ud800-\udfff]")
-_LONGEST_INTEGER = 40
 
 
 class InvalidJSON(Exception):
@@ -52,7 +52,7 @@ def storable(value: Any) -> Any:
 
 def _integer(digits: str) -> int | float:
     # Python refuses to read thousands of digits, and nothing here could hold them.
-    return int(digits) if len(digits) <= _LONGEST_INTEGER else math.inf
+    return int(digits) if len(digits) <= LONGEST_INTEGER else math.inf
 
 
 def _no_constant(name: str) -> Any:
