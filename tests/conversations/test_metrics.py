@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -23,7 +23,7 @@ from conversations import metrics
 from conversations.changes import AddMessage, Delivery, StartConversation
 from conversations.ingest.receive import receive
 from conversations.models import Conversation, HourlyTotal, Message, Project
-from conversations.services import record
+from conversations.services import delete_conversation, record
 from streaming.publish import transactional
 from tests.clients import Api, Json, said, started
 
@@ -269,12 +269,6 @@ def counted_anew() -> dict[Any, Any]:
     return {key: tuple(sums) for key, sums in totals.items()}
 
 
-@transactional
-def delete(conversation: Conversation) -> None:
-    metrics.uncount(conversation)
-    conversation.delete()
-
-
 LARGEST = 2**63 - 1
 numbers = st.none() | st.integers(0, 100) | st.just(LARGEST)
 messages = st.builds(
@@ -329,13 +323,13 @@ def test_totals_are_those_of_the_messages_after_whatever_has_happened(
     for step in steps:
         if isinstance(step, str):
             for conversation in Conversation.objects.filter(public_id=step):
-                delete(conversation)
+                delete_conversation(conversation)
         else:
             record(project, [Delivery(change=change) for change in step])
         assert counted() == counted_anew()
 
     for conversation in Conversation.objects.all():
-        delete(conversation)
+        delete_conversation(conversation)
     assert counted() == {}
 
 
@@ -387,45 +381,80 @@ def together(*tasks: Callable[[], object]) -> list[BaseException]:
     return failures
 
 
-def test_many_that_count_the_same_hours_lose_nothing_and_do_not_deadlock(
-    project: Project,
-) -> None:
-    """Each meets the others' hours in an order of its own; some take theirs away meanwhile."""
-    doomed = [f"doomed-{number}" for number in range(4)]
-    hours = list(range(40))
+def in_hours(project: Project, name: str, hours: Sequence[int]) -> list[Message]:
+    conversation = Conversation(project=project, public_id=name, source="cli")
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    return [
+        Message(conversation=conversation, timestamp=first + timedelta(hours=hour), cost=Decimal(1))
+        for hour in hours
+    ]
 
-    def batch(conversation: str, order: list[int]) -> list[Json]:
+
+def test_those_who_count_the_same_hours_in_other_orders_do_not_deadlock(project: Project) -> None:
+    """Statements of many rows, that are sure to meet each other halfway."""
+    hours = list(range(2000))
+    count = transactional(metrics.count)
+
+    def counter(number: int) -> Callable[[], None]:
+        shuffled = random.Random(number).sample(hours, len(hours))
+        messages = in_hours(project, f"s-{number}", shuffled)
+
+        def count_all() -> None:
+            for _ in range(3):
+                count(project, messages)
+
+        return count_all
+
+    assert together(*[counter(number) for number in range(4)]) == []
+
+    assert set(HourlyTotal.objects.values_list("messages", "cost")) == {(12, Decimal(12))}
+
+
+def test_what_is_sent_and_deleted_at_the_same_time_is_counted_once(project: Project) -> None:
+    def batch(conversation: str) -> list[Json]:
         return [
             {
                 "type": "message.created",
                 "data": said(conversation, "x", **FIGURES),
-                "timestamp": datetime(2026, 11, 1, tzinfo=UTC)
-                .isoformat()
-                .replace("2026-11-01T00", f"2026-11-{1 + hour // 24:02}T{hour % 24:02}"),
+                "timestamp": f"2026-11-21T{hour:02}:30:00Z",
             }
-            for hour in order
+            for hour in range(24)
         ]
 
     def sender(number: int) -> Callable[[], None]:
         def send() -> None:
-            order = random.Random(number).sample(hours, len(hours))
             for turn in range(5):
-                answers = receive(batch(f"s-{number}-{turn}", order), project=project)
+                answers = receive(batch(f"s-{number}-{turn}"), project=project)
                 assert {answer.status for answer in answers} == {201}
 
         return send
 
-    for conversation in doomed:
-        receive(batch(conversation, hours), project=project)
+    def remover(name: str) -> Callable[[], object]:
+        return lambda: delete_conversation(Conversation.objects.get(public_id=name))
 
-    def remover(name: str) -> Callable[[], None]:
-        return lambda: delete(Conversation.objects.get(public_id=name))
+    doomed = [f"doomed-{number}" for number in range(4)]
+    for name in doomed:
+        receive(batch(name), project=project)
 
-    senders = [sender(number) for number in range(4)]
-    assert together(*senders, *[remover(name) for name in doomed]) == []
+    removers = [remover(name) for name in doomed]
+    assert together(*[sender(number) for number in range(4)], *removers) == []
 
-    assert Message.objects.count() == 4 * 5 * 40
+    assert Message.objects.count() == 4 * 5 * 24
     assert counted() == counted_anew()
+
+
+def test_sums_keep_all_their_digits(project: Project) -> None:
+    messages = in_hours(project, "s-1", [0] * 30)
+    for message in messages:
+        message.cost = Decimal("999999999999999.999999999999")
+        message.total_tokens = LARGEST
+
+    metrics.count(project, messages)
+
+    assert HourlyTotal.objects.get().cost == Decimal("29999999999999999.999999999970")
+    found = metrics.summary(project, reach="all", now=timezone.now())
+    assert found.totals.cost == Decimal("29999999999999999.999999999970")
+    assert found.totals.total_tokens == 30 * LARGEST
 
 
 def test_ten_thousand_messages_are_counted_in_a_moment(project: Project) -> None:
