@@ -1,7 +1,6 @@
 """What leaves as JSON comes in again by an upload, and leaves once more as the same bytes."""
 
 import json
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
