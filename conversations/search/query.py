@@ -4,7 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from conversations.search.words import IS_UNSPACED, RUNS, UNSPACED, fold, sought_words
+from conversations.search.words import (
+    IS_UNSPACED,
+    LONGEST_WORD,
+    RUNS,
+    UNSPACED,
+    fold,
+    sought_words,
+)
 
 LONGEST_QUERY = 1000
 INSIDE_A_WORD = f"[^ {UNSPACED}]"
@@ -82,9 +89,10 @@ def _pattern(text: str, is_beginning: bool) -> str:
     for before, run in zip(["", *runs], runs, strict=False):
         is_tight = IS_UNSPACED.match(before) or IS_UNSPACED.match(run)
         pattern += (" *" if is_tight else " +") if before else ""
-        pattern += re.escape(run)
+        pattern += re.escape(run[:LONGEST_WORD])
     if not IS_UNSPACED.match(runs[0]):
         pattern = rf"(?<!{INSIDE_A_WORD})" + pattern
+    is_beginning = is_beginning or len(runs[-1]) > LONGEST_WORD
     if not IS_UNSPACED.match(runs[-1]) and not is_beginning:
         pattern += rf"(?!{INSIDE_A_WORD})"
     return pattern
