@@ -63,6 +63,10 @@ class AgentPipe:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def data_dir(self) -> Path:
+        return Path(self._folder.name, "var")
+
     def resident_bytes(self) -> int:
         return resident_bytes(self.pid)
 
@@ -75,7 +79,7 @@ class AgentPipe:
             **kept,
             "PORT": str(self.port),
             "AGENTPIPE_LOCAL": "1",
-            "AGENTPIPE_DATA_DIR": str(Path(self._folder.name, "var")),
+            "AGENTPIPE_DATA_DIR": str(self.data_dir),
             "AGENTPIPE_BRIDGE_API_KEY": KEY,
             **{f"AGENTPIPE_RATE_{name}": "0" for name in rates},
         }

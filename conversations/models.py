@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-import string
 from typing import Any
 
 from django.conf import settings
@@ -15,17 +14,11 @@ from django.utils import timezone
 
 DEFAULT_PROJECT = "default"
 LONGEST_RETENTION_DAYS = 36_500
-ID_ALPHABET = string.ascii_lowercase + string.digits
 
 
 def new_id() -> str:
     """An id of our own giving, in the form that camelCase clients expect."""
-    number = secrets.randbits(160)
-    letters = []
-    for _ in range(24):
-        number, letter = divmod(number, len(ID_ALPHABET))
-        letters.append(ID_ALPHABET[letter])
-    return "c" + "".join(letters)
+    return f"c{secrets.token_hex(12)}"
 
 
 def digest_of(secret: str) -> str:
@@ -418,3 +411,9 @@ class IngestJob(models.Model):
     @property
     def topic(self) -> str:
         return f"ingest:{self.pk}"
+
+    @property
+    def percentage(self) -> float:
+        if self.status == self.Status.COMPLETED:
+            return 100
+        return round(100 * self.offset / self.size, 1) if self.size else 0

@@ -308,6 +308,7 @@ class Recording:
             total_tokens=change.total_tokens,
             cost=change.cost,
             metadata=change.metadata,
+            created_at=self.now,
         )
 
     def _end(self, change: EndConversation) -> Outcome:
@@ -447,7 +448,6 @@ def _copy_messages(messages: Sequence[Message]) -> None:
         )
         for message, (key,) in zip(messages, cursor.fetchall(), strict=True):
             message.pk = key
-            message.conversation_id = message.conversation.pk
         columns = ", ".join(MESSAGE_COLUMNS)
         # Django wraps the errors of `execute`, not those of `copy`.
         with (
@@ -455,7 +455,11 @@ def _copy_messages(messages: Sequence[Message]) -> None:
             cursor.copy(f"COPY conversations_message ({columns}) FROM STDIN") as copy,
         ):
             for message in messages:
-                values = {**message.__dict__, "metadata": json.dumps(message.metadata)}
+                values = {
+                    **message.__dict__,
+                    "conversation_id": message.conversation.pk,
+                    "metadata": json.dumps(message.metadata),
+                }
                 copy.write_row([values[name] for name in MESSAGE_COLUMNS])
 
 
