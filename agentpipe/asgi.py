@@ -10,13 +10,13 @@ django_application = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - models need Django first
 
-from agentpipe.api.authentication import SocketAuthentication  # noqa: E402
+from agentpipe.api.authentication import SocketAuthentication, is_known  # noqa: E402
 from agentpipe.api.body import BodyLimit  # noqa: E402
 from agentpipe.routing import sockets  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": BodyLimit(django_application),
+        "http": BodyLimit(django_application, is_known=is_known),
         "websocket": SocketAuthentication(URLRouter(sockets)),
     }
 )

@@ -2,11 +2,16 @@
 
 from django.urls import path, re_path
 
+from conversations.upload.jobs import present_state
 from streaming.consumers import FollowConsumer, ManyStreamsConsumer, NoSuchStream
 
 sockets = [
     path("api/stream", ManyStreamsConsumer.as_asgi()),
     path("api/stream/projects/<str:project>", FollowConsumer.as_asgi(stream="project:{project}")),
+    path(
+        "api/stream/projects/<str:project>/ingest/<str:job>",
+        FollowConsumer.as_asgi(stream="ingest:{project}/{job}", present_state=present_state),
+    ),
     path(
         "api/stream/conversations/<path:conversation>",
         FollowConsumer.as_asgi(stream="conversation:{conversation}"),

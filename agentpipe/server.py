@@ -14,6 +14,7 @@ from django.conf import settings
 from procrastinate.contrib.django import app as jobs
 from procrastinate.contrib.django.django_connector import DjangoConnector
 
+from agentpipe.rescue import GIVEN_UP_AFTER_S, keep_rescuing
 from streaming import hub
 
 MIB = 1024 * 1024
@@ -23,6 +24,7 @@ JOBS_END_WITHIN_S = 5
 JOBS_AT_ONCE = 100
 WORKER_REST_S = 1.0
 WORKER_REST_MOST_S = 30.0
+HEARTBEAT_S = 2.0
 
 logger = structlog.get_logger(__name__)
 
@@ -134,8 +136,15 @@ async def _work() -> None:
     assert isinstance(connector, DjangoConnector)
     worker = jobs.with_connector(connector.get_worker_connector())
     async with worker.open_async():
-        await worker.run_worker_async(
-            concurrency=JOBS_AT_ONCE,
-            install_signal_handlers=False,
-            shutdown_graceful_timeout=JOBS_END_WITHIN_S,
-        )
+        rescuing = asyncio.create_task(keep_rescuing(worker.job_manager))
+        try:
+            await worker.run_worker_async(
+                concurrency=JOBS_AT_ONCE,
+                install_signal_handlers=False,
+                shutdown_graceful_timeout=JOBS_END_WITHIN_S,
+                update_heartbeat_interval=HEARTBEAT_S,
+                stalled_worker_timeout=GIVEN_UP_AFTER_S,
+                delete_jobs="successful",
+            )
+        finally:
+            rescuing.cancel()

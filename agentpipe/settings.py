@@ -174,8 +174,10 @@ BODY_LIMITS = {
     "/api/ingest/batch": 16 * 1024 * KIB,
     "/api/sessions/upload": 64 * 1024 * KIB,
 }
-# The limits above are kept at the door, before Django reads a body.
-DATA_UPLOAD_MAX_MEMORY_SIZE = None
+IMPORT_LIMIT = env.integer("AGENTPIPE_IMPORT_LIMIT_MIB", 4096, least=1, most=2**20) * 1024 * KIB
+# The limits above are kept at the door, before Django reads a body. This one is for the fields of
+# forms, which are held in memory; no body that is held in memory may be larger.
+DATA_UPLOAD_MAX_MEMORY_SIZE = max(BODY_LIMITS.values()) + 1
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["agentpipe.api.authentication.CallerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["agentpipe.api.authentication.HasScope"],
@@ -205,9 +207,11 @@ SPECTACULAR_SETTINGS = {
 STREAMING_TOPICS = {
     "project": "conversations.access.project_topic",
     "conversation": "conversations.access.conversation_topic",
+    "ingest": "conversations.access.ingest_topic",
 }
 STREAM_HEARTBEAT_S = 15
 STREAM_PULSE_S = 1
+PROCRASTINATE_IMPORT_PATHS = ["conversations.upload.tasks"]
 STREAM_RETENTION_DAYS = env.integer("AGENTPIPE_STREAM_RETENTION_DAYS", 30, least=0, most=36500)
 
 # What it says of itself

@@ -10,11 +10,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework.request import Request
 
-from conversations.errors import ConversationNotFound, ProjectNotFound
+from conversations.errors import ConversationNotFound, JobNotFound, ProjectNotFound
 from conversations.models import (
     DEFAULT_PROJECT,
     ApiKey,
     Conversation,
+    IngestJob,
     Project,
     Scope,
     digest_of,
@@ -121,6 +122,20 @@ def conversation_for(caller: Caller, public_id: str) -> Conversation:
     return found
 
 
+def job_for(caller: Caller, public_id: str, *, project: Project | None = None) -> IngestJob:
+    """Raises JobNotFound also where it exists and is not for the caller, or of another project."""
+    projects = projects_of(caller)
+    if project is not None:
+        projects = projects.filter(pk=project.pk)
+    if "\0" in public_id:
+        raise JobNotFound
+    found = IngestJob.objects.filter(public_id=public_id, project__in=projects)
+    job = found.select_related("project").first()
+    if job is None:
+        raise JobNotFound
+    return job
+
+
 def project_topic(caller: Caller, name: str) -> str:
     """The topic behind `project:NAME`."""
     try:
@@ -135,6 +150,22 @@ def conversation_topic(caller: Caller, public_id: str) -> str:
         return _within_token(caller, conversation_for(caller, public_id).topic)
     except ConversationNotFound as error:
         raise TopicUnknown from error
+
+
+def ingest_topic(caller: Caller, name: str) -> str:
+    """The topic behind `ingest:PROJECT/JOB`."""
+    return followed_job(caller, name).topic
+
+
+def followed_job(caller: Caller, name: str) -> IngestJob:
+    project_name, _, public_id = name.rpartition("/")
+    try:
+        project = project_for(caller, project_name or None)
+        job = job_for(caller, public_id, project=project if project_name else None)
+    except (ProjectNotFound, JobNotFound) as error:
+        raise TopicUnknown from error
+    _within_token(caller, job.topic)
+    return job
 
 
 def check_rates(rates: object) -> dict[str, str]:

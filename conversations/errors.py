@@ -22,3 +22,19 @@ class MissingScope(ConversationsError):
 
 class BodyTooLarge(ConversationsError):
     """The body is too large"""
+
+
+class FileUnreadable(ConversationsError):
+    """The file is packed, and cannot be unpacked"""
+
+
+class FileEmpty(ConversationsError):
+    """There is nothing in the file"""
+
+
+class JobNotFound(ConversationsError):
+    """Import job not found"""
+
+
+class JobFinished(ConversationsError):
+    """The import is over and cannot be cancelled"""

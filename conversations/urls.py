@@ -7,6 +7,7 @@ from conversations.api.metrics import MetricsSummaryView
 from conversations.export.views import ConversationExportView, ProjectExportView
 from conversations.ingest.views import IngestBatchView, IngestView
 from conversations.pages import FeedPage
+from conversations.upload.job_views import JobCancelView, JobsView, JobView
 from conversations.upload.views import SessionUploadView
 
 urlpatterns = [
@@ -22,6 +23,9 @@ urlpatterns = [
     # An id is whatever the client made it, and may hold a slash: so this one comes last.
     path("api/conversations/<path:conversation>", views.ConversationView.as_view()),
     path("api/projects/<str:project>/export", ProjectExportView.as_view()),
+    path("api/projects/<str:project>/ingest/jobs", JobsView.as_view()),
+    path("api/projects/<str:project>/ingest/jobs/<str:job>", JobView.as_view()),
+    path("api/projects/<str:project>/ingest/jobs/<str:job>/cancel", JobCancelView.as_view()),
     path("api/realtime/stream", views.RealtimeStreamView.as_view()),
     path("api/metrics/summary", MetricsSummaryView.as_view()),
 ]

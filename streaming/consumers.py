@@ -2,8 +2,9 @@
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Callable
 from enum import IntEnum
-from typing import assert_never
+from typing import Any, assert_never
 from urllib.parse import parse_qs
 
 import structlog
@@ -21,6 +22,9 @@ from streaming.schemas import Ping, Subscribe, Unsubscribe, read_command
 SUBPROTOCOL = "agentpipe"
 MOST_STREAMS = 100
 LARGEST_COMMAND = 64 * 1024
+
+# What a caller who comes without a cursor is shown first, by the stream's name.
+PresentState = Callable[[Any, str], dict[str, object]]
 
 logger = structlog.get_logger(__name__)
 
@@ -52,6 +56,7 @@ class StreamConsumer(AsyncWebsocketConsumer):
 
     # The hub listens for everybody. A channel for each socket would cost a thread hop per message.
     channel_layer_alias = "none"
+    present_state: PresentState | None = None
 
     async def connect(self) -> None:
         offered = self.scope.get("subprotocols", [])
@@ -73,6 +78,11 @@ class StreamConsumer(AsyncWebsocketConsumer):
         topic = await in_database(topics.resolve, self.scope["caller"], stream)
         async with following(topic, after=after, transport="socket", only=only) as follower:
             await self.send_notice(self.opening(stream, follower.last_id))
+            # Asked once the place in the topic is taken: what changes after that is in a frame.
+            if self.present_state and after is None:
+                name = stream.partition(":")[2]
+                state = await in_database(self.present_state, self.scope["caller"], name)
+                await self.send_notice(state)
             async for batch in follower:
                 if isinstance(batch, Truncated):
                     await self.send_notice(wire.truncated(batch), label)
@@ -102,10 +112,17 @@ class FollowConsumer(StreamConsumer):
 
     forwarding: asyncio.Task[None] | None = None
 
-    def __init__(self, *, stream: str, only: Filter = EVERYTHING) -> None:
+    def __init__(
+        self,
+        *,
+        stream: str,
+        only: Filter = EVERYTHING,
+        present_state: PresentState | None = None,
+    ) -> None:
         super().__init__()
         self.stream = stream
         self.only = only
+        self.present_state = present_state
 
     async def open(self) -> None:
         self.forwarding = asyncio.create_task(self.follow())

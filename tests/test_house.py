@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from conversations.events import INGEST_KINDS
+from conversations.events import INGEST_KINDS, JOB_KINDS
 
 ROOT = Path(__file__).parent.parent
 READERS = r"env\.(?:text|flag|integer|words|origins|rate|database|redis)\(\s*\"(\w+)\""
@@ -32,7 +32,8 @@ def test_every_setting_is_in_the_example() -> None:
 
 def test_every_kind_of_event_is_documented() -> None:
     documented = (ROOT / "docs/events.md").read_text()
-    assert [kind for kind in sorted(INGEST_KINDS) if f"`{kind}`" not in documented] == []
+    kinds = sorted(INGEST_KINDS | JOB_KINDS)
+    assert [kind for kind in kinds if f"`{kind}`" not in documented] == []
 
 
 @pytest.mark.parametrize("room", ["agentpipe", "streaming", "conversations"])

@@ -127,6 +127,16 @@ class HasScope(BasePermission):
         return getattr(view, "scope", None) in caller.scopes
 
 
+async def is_known(scope: Any) -> bool:
+    """Whether a request is of somebody, before its body is read; the view asks it all again."""
+    identify = database_sync_to_async(_identify, thread_sensitive=False)
+    try:
+        await identify(_visit_of(scope, method=scope["method"]))
+    except (Refused, DatabaseError):
+        return False
+    return True
+
+
 class SocketAuthentication:
     """Puts the caller into the scope of a socket, or why there is none, for the consumer to say."""
 
@@ -149,22 +159,30 @@ class SocketAuthentication:
 
 
 def _identify_socket(scope: Any) -> Caller:
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    query = parse_qs(scope["query_string"].decode("latin-1"))
-    offered = (word for word in scope.get("subprotocols", []) if word.startswith(KEY_PROTOCOL))
-    visit = Visit(
-        headers=headers,
-        client=scope["client"][0] if scope.get("client") else None,
-        method="GET",
-        key=next((word.removeprefix(KEY_PROTOCOL) for word in offered), None),
-        token=query.get("token", [None])[0],
-    )
-    caller = _caller_by_key(visit) or _caller_by_token(visit) or _caller_by_cookie(visit)
-    caller = caller or _caller_for_being_local(visit)
-    _check_origin(visit)
+    caller = _identify(_visit_of(scope, method="GET"))
     if Scope.READ not in caller.scopes:
         raise Refused(403, "This key does not have the scope that is needed here")
     throttling.spend("streams", caller)
+    return caller
+
+
+def _visit_of(scope: Any, *, method: str) -> Visit:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    query = parse_qs(scope["query_string"].decode("latin-1"))
+    offered = (word for word in scope.get("subprotocols", []) if word.startswith(KEY_PROTOCOL))
+    return Visit(
+        headers=headers,
+        client=scope["client"][0] if scope.get("client") else None,
+        method=method,
+        key=next((word.removeprefix(KEY_PROTOCOL) for word in offered), None),
+        token=query.get("token", [None])[0],
+    )
+
+
+def _identify(visit: Visit) -> Caller:
+    caller = _caller_by_key(visit) or _caller_by_token(visit) or _caller_by_cookie(visit)
+    caller = caller or _caller_for_being_local(visit)
+    _check_origin(visit)
     return caller
 
 

@@ -15,6 +15,10 @@ from agentpipe.api.authentication import Refused
 from conversations.errors import (
     BodyTooLarge,
     ConversationNotFound,
+    FileEmpty,
+    FileUnreadable,
+    JobFinished,
+    JobNotFound,
     MissingScope,
     ProjectNotFound,
 )
@@ -25,12 +29,16 @@ STATUS: dict[type[Exception], int] = {
     # Words of the request, in a header of the answer.
     BadHeaderError: 400,
     CursorMalformed: 400,
+    FileEmpty: 400,
+    FileUnreadable: 400,
     InvalidJSON: 400,
     MissingScope: 403,
     TopicForbidden: 403,
     ConversationNotFound: 404,
+    JobNotFound: 404,
     ProjectNotFound: 404,
     TopicUnknown: 404,
+    JobFinished: 409,
     BodyTooLarge: 413,
 }
 RETRY_AFTER_S = 2

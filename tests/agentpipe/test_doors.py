@@ -34,12 +34,14 @@ from tests.clients import Api, Socket, started
 MARK = "xyzzy-of-the-tower"
 CONVERSATION = str(uuid4())
 MESSAGE = str(uuid4())
+JOB = "c" + "4" * 24
 
 # A parameter of a path stands for something that exists, or nobody could be refused it. A door
 # with a new kind of parameter has to say here what of the project it opens.
 THINGS = {
     "project": "tower",
     "conversation": CONVERSATION,
+    "job": JOB,
     "content_type_id": "1",
     "object_id": "1",
     "id": "1",
@@ -209,6 +211,12 @@ async def _full_project(api: Api, settings: Settings) -> None:
     await api.say(CONVERSATION, MARK, message_id=MESSAGE, agent_name=MARK, model=MARK)
     entry = {"conversation_id": CONVERSATION, "level": "system", "content": MARK}
     assert (await api.ingest("log.entry", entry)).status_code == 200
+    await database_sync_to_async(_import)()
+
+
+def _import() -> None:
+    project = Project.objects.get(slug="tower")
+    project.ingest_jobs.create(public_id=JOB, errors=[{"line": 1, "error": MARK}])
 
 
 @pytest.fixture
@@ -286,12 +294,12 @@ async def test_whoever_may_not_see_a_thing_cannot_tell_that_it_exists(
     who: str, charlie: User, other_key: str
 ) -> None:
     caller = await caller_as(who, charlie, other_key)
-    no_such = {"tower": "no-such-project", CONVERSATION: str(uuid4())}
+    no_such = {"tower": "no-such-project", CONVERSATION: str(uuid4()), JOB: "c" + "5" * 24}
     addresses = [
         *{
             door.target
             for door in doors()
-            if door.is_api and any(name in door.target for name in no_such)
+            if door.is_api and door.method == "GET" and any(name in door.target for name in no_such)
         },
         *[
             f"api/realtime/stream?conversationId={CONVERSATION}",
