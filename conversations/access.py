@@ -16,6 +16,7 @@ from conversations.models import (
     ApiKey,
     Conversation,
     IngestJob,
+    Membership,
     Project,
     Scope,
     digest_of,
@@ -105,6 +106,14 @@ def project_for(caller: Caller, name: str | None) -> Project:
     if project is None:
         raise ProjectNotFound
     return project
+
+
+def may_govern(caller: Caller, project: Project) -> bool:
+    """Whether the caller may say how long the project keeps things; scopes are asked elsewhere."""
+    if caller.own_project is not None or caller.user.is_staff:
+        return True
+    owners = Membership.objects.filter(project=project, role=Membership.Role.OWNER)
+    return owners.filter(user=caller.user.pk).exists()
 
 
 def conversation_for(caller: Caller, public_id: str) -> Conversation:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Sequence
 
+from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
 
@@ -13,6 +14,7 @@ from conversations.models import (
     ApiKey,
     Conversation,
     DeletedConversation,
+    Membership,
     Message,
     Participant,
     Project,
@@ -106,6 +108,23 @@ def _locked(conversation: Conversation) -> Conversation:
     if locked is None:
         raise ConversationNotFound
     return locked
+
+
+@transactional
+def make_project(
+    slug: str, *, owner: User, name: str = "", retention_days: int | None = None
+) -> Project:
+    """Raises IntegrityError where there is one of this name."""
+    project = Project.objects.create(slug=slug, name=name, retention_days=retention_days)
+    Membership.objects.create(project=project, user=owner, role=Membership.Role.OWNER)
+    return project
+
+
+def edit_project(project: Project, *, name: str, retention_days: int | None) -> Project:
+    project.name = name
+    project.retention_days = retention_days
+    project.save(update_fields=["name", "retention_days"])
+    return project
 
 
 def make_key(

@@ -4,6 +4,7 @@ from django.urls import path
 
 from conversations.api import views
 from conversations.api.metrics import MetricsSummaryView
+from conversations.api.projects import ProjectsView, ProjectView
 from conversations.export.views import ConversationExportView, ProjectExportView
 from conversations.ingest.views import IngestBatchView, IngestView
 from conversations.pages import FeedPage
@@ -22,6 +23,8 @@ urlpatterns = [
     path("api/conversations/<path:conversation>/export", ConversationExportView.as_view()),
     # An id is whatever the client made it, and may hold a slash: so this one comes last.
     path("api/conversations/<path:conversation>", views.ConversationView.as_view()),
+    path("api/projects", ProjectsView.as_view()),
+    path("api/projects/<str:project>", ProjectView.as_view()),
     path("api/projects/<str:project>/export", ProjectExportView.as_view()),
     path("api/projects/<str:project>/ingest/jobs", JobsView.as_view()),
     path("api/projects/<str:project>/ingest/jobs/<str:job>", JobView.as_view()),

@@ -44,7 +44,9 @@ def _pages() -> Any:
     return pagination()
 
 
-def _page(view: APIView, queryset: QuerySet[Any] | FoundConversations, serializer: Any) -> Response:
+def page_of(
+    view: APIView, queryset: QuerySet[Any] | FoundConversations, serializer: Any
+) -> Response:
     pages = _pages()
     items = pages.paginate_queryset(queryset, view.request, view=view)
     answer: Response = pages.get_paginated_response(serializer(items, many=True).data)
@@ -74,9 +76,9 @@ class ConversationsView(APIView):
         found = project.conversations.filter(filters).order_by("-started_at", "-id")
         found = found.select_related("project").prefetch_related("participants")
         if not (written := wanted.get("q")):
-            return _page(self, found, FoundSerializer)
+            return page_of(self, found, FoundSerializer)
         matching = FoundConversations(project, written, within=found, is_narrowed=bool(filters))
-        return _page(self, matching, FoundSerializer)
+        return page_of(self, matching, FoundSerializer)
 
 
 def _filters(wanted: dict[str, str]) -> Q:
@@ -144,7 +146,7 @@ class MessagesView(APIView):
         messages = found.messages.select_related("conversation").order_by(*ORDER)
         after, before = (request.query_params.get(name) for name in ("after", "before"))
         if after is None and before is None:
-            return _page(self, messages, MessageSerializer)
+            return page_of(self, messages, MessageSerializer)
         if after is not None and before is not None:
             raise ValidationError({"before": "Either before or after, not both"})
         size = _page_size(request)
@@ -192,7 +194,7 @@ class ParticipantsView(APIView):
     )
     def get(self, request: Request, conversation: str) -> Response:
         found = conversation_for(caller_of(request), conversation)
-        return _page(self, found.participants.order_by("position"), ParticipantSerializer)
+        return page_of(self, found.participants.order_by("position"), ParticipantSerializer)
 
 
 class EventsView(APIView):
