@@ -1,7 +1,7 @@
 """The client for programs on an event loop: the same methods, to be awaited."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -177,7 +177,7 @@ class AsyncAgentPipe:
         *,
         since: str | None = None,
         on_interruption: OnInterruption | None = None,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Every event of the project from now on, from `since` on, or from the beginning ("0")."""
         return self._connection.follow(calls.project_stream(project), since, on_interruption)
 
@@ -187,7 +187,7 @@ class AsyncAgentPipe:
         *,
         since: str | None = None,
         on_interruption: OnInterruption | None = None,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         return self._connection.follow(
             calls.conversation_stream(conversation_id), since, on_interruption
         )

@@ -1,7 +1,7 @@
 """Requests sent, files fetched and streams followed, by programs on an event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,7 +53,7 @@ class AsyncConnection:
 
     async def follow(
         self, path: str, since: str | None, on_interruption: OnInterruption | None
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         place = Place(since)
         while True:
             place.opening()

@@ -1,7 +1,7 @@
 """The client for programs that wait."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -173,7 +173,7 @@ class AgentPipe:
         *,
         since: str | None = None,
         on_interruption: OnInterruption | None = None,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """Every event of the project from now on, from `since` on, or from the beginning ("0")."""
         return self._connection.follow(calls.project_stream(project), since, on_interruption)
 
@@ -183,7 +183,7 @@ class AgentPipe:
         *,
         since: str | None = None,
         on_interruption: OnInterruption | None = None,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         return self._connection.follow(
             calls.conversation_stream(conversation_id), since, on_interruption
         )

@@ -1,7 +1,7 @@
 """Requests sent, files fetched and streams followed, by programs that wait."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,7 +53,7 @@ class Connection:
 
     def follow(
         self, path: str, since: str | None, on_interruption: OnInterruption | None
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         place = Place(since)
         while True:
             place.opening()
