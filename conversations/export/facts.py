@@ -1,12 +1,11 @@
 """What there is to say about a conversation to people, apart from what was said in it."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from conversations.events import totals_shape
 from conversations.models import Conversation, Message, Participant
-from streaming.events import iso
 
 Fact = tuple[str, str]
 
@@ -23,17 +22,19 @@ def name_of(speaker: Participant | Message) -> str:
 def facts_of(conversation: Conversation) -> Iterator[Fact]:
     totals = totals_shape(conversation)
     yield "Status", conversation.status
-    yield "Started", iso(conversation.started_at)
+    yield "Started", _shown(conversation.started_at)
     if conversation.completed_at:
-        yield "Ended", iso(conversation.completed_at)
-    yield "Duration", str(timedelta(milliseconds=totals["totalDuration"]))
+        yield "Ended", _shown(conversation.completed_at)
+    yield "Duration", _span(totals["totalDuration"])
     if conversation.mode:
         yield "Mode", conversation.mode
     if conversation.source:
         yield "Source", conversation.source
     yield "Messages", str(conversation.total_messages)
-    yield "Tokens", str(totals["totalTokens"])
-    yield "Cost", f"${money(conversation.total_cost)}"
+    # The command-line tool counts neither: it estimates them.
+    estimate = " (estimate)" if conversation.source == "cli" else ""
+    yield "Tokens", f"{totals['totalTokens']}{estimate}"
+    yield "Cost", f"${money(conversation.total_cost)}{estimate}"
     if conversation.error_message:
         yield "Error", conversation.error_message
     yield "Project", conversation.project.slug
@@ -51,7 +52,7 @@ def facts_of_participant(participant: Participant) -> Iterator[Fact]:
 
 
 def facts_of_message(message: Message) -> Iterator[Fact]:
-    yield "time", iso(message.timestamp)
+    yield "time", _shown(message.timestamp)
     if message.role:
         yield "role", message.role
     if message.model:
@@ -68,3 +69,13 @@ def money(amount: Decimal) -> str:
     """All its digits and no zeros behind them; never as 3E-7."""
     written = f"{amount:f}"
     return written.rstrip("0").rstrip(".") if "." in written else written
+
+
+def _shown(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'seconds')} UTC"
+
+
+def _span(milliseconds: int) -> str:
+    # Not a timedelta: that of some conversations would be too long for it.
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"

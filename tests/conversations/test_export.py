@@ -230,6 +230,21 @@ async def test_no_line_of_json_is_broken_by_any_character(api: Api) -> None:
     assert json.loads(text.splitlines()[1])["content"] == NASTY
 
 
+@pytest.mark.parametrize("name", FORMATS)
+async def test_numbers_as_large_as_they_come_are_exported(api: Api, name: str) -> None:
+    most = dict.fromkeys(("tokens_used", "duration_ms", "turn_number"), 2**63 - 1)
+    await api.start("s-1", metadata={"large": 1e300})
+    await api.say("s-1", "one", **most, cost=1e15)
+    await api.say("s-1", "two", **most, cost=1e-12)
+
+    answer = await exported(api, "s-1", name)
+
+    if name in {"markdown", "html"}:
+        assert "5124095576030:25:51" in answer.text
+        assert "0.000000000001" in answer.text.replace("\\", "")
+    assert "9223372036854775807" in answer.text
+
+
 # CSV
 
 
