@@ -114,7 +114,7 @@ def _hits(project: Project, query: Query, within: QuerySet[Conversation] | None)
             " SELECT id, conversation_id, message_id, start, words"
             " FROM conversations_searchdocument"
             f" WHERE project_id = %s AND words @@ %s::tsquery{narrowed}"
-            " ORDER BY id DESC LIMIT %s"
+            " ORDER BY id * -1 LIMIT %s"
             ") newest WHERE words @@ %s::tsquery ORDER BY id DESC LIMIT %s",
             [
                 query.whole,
