@@ -1,0 +1,266 @@
+"""Measure the search of a large record, beside plain PostgreSQL: `python -m benchmarks.search`."""
+
+import argparse
+import os
+import random
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from agentpipe.embedded import Postgres
+from benchmarks.processes import percentile
+
+SEED = 7
+VOCABULARY = 50_000
+WORDS_AT_LEAST, WORDS_IN_THE_MIDDLE = 5, 45
+MESSAGES_EACH = 100
+AGENTS = 20
+TARGET_MS = 150
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A kind of query, and queries of the kind."""
+
+    kind: str
+    queries: list[str]
+    filters: dict[str, str]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=1_000_000, help="in each of two projects")
+    parser.add_argument("--queries", type=int, default=30, help="of each kind")
+    parser.add_argument("--database", help="a database to fill; one of our own unless told")
+    parser.add_argument("--again", action="store_true", help="ask a database filled before")
+    options = parser.parse_args()
+    with _database(options.database):
+        import django
+
+        django.setup()
+        text = Text(random.Random(SEED))
+        if not options.again:
+            _fill(text, options.messages)
+        for slug in ("many", "one"):
+            _ask(slug, text, options.queries)
+
+
+@contextmanager
+def _database(given: str | None) -> Iterator[None]:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentpipe.settings")
+    if given:
+        os.environ["DATABASE_URL"] = given
+        yield
+        return
+    folder = Path(tempfile.mkdtemp(prefix="agentpipe-bench-"))
+    folder.chmod(0o711)
+    os.environ.pop("DATABASE_URL", None)
+    os.environ["AGENTPIPE_DATA_DIR"] = str(folder)
+    postgres = Postgres(folder)
+    postgres.start()
+    try:
+        yield
+    finally:
+        from django.db import connections
+
+        for connection in connections.all():
+            connection.close_pool()  # type: ignore[attr-defined]  # not in the stubs
+        postgres.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Text:
+    """Words of syllables, the nth of them n times as rare as the first, as in languages."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        syllables = [first + second for first in "bdfgklmnprstvz" for second in "aeiou"]
+        words: dict[str, None] = {}
+        while len(words) < VOCABULARY:
+            # Frequent words are short.
+            length = 1 + (len(words) > 40) + (len(words) > 1500) + chance.randrange(2)
+            words["".join(chance.choices(syllables, k=length))] = None
+        self.words = list(words)
+        self.weights = list(accumulate(1 / (rank + 2.7) for rank in range(VOCABULARY)))
+
+    def message(self) -> str:
+        length = WORDS_AT_LEAST + int(self.chance.expovariate(1 / WORDS_IN_THE_MIDDLE))
+        return " ".join(self.chance.choices(self.words, cum_weights=self.weights, k=length))
+
+
+def _fill(text: Text, messages: int) -> None:
+    from django.core.management import call_command
+
+    from conversations import search
+
+    call_command("migrate", verbosity=0)
+    began = time.monotonic()
+    _load("many", text, [MESSAGES_EACH] * (messages // MESSAGES_EACH))
+    _load("one", text, [messages])
+    print(f"{2 * messages:,} messages loaded in {time.monotonic() - began:.0f} s", flush=True)
+    began = time.monotonic()
+    count = search.index_all()
+    took = time.monotonic() - began
+    print(f"{count:,} indexed in {took:.0f} s: {count / took:,.0f} a second", flush=True)
+    began = time.monotonic()
+    _run(PEER)
+    print(f"the peer's index made in {time.monotonic() - began:.0f} s")
+    _run("VACUUM ANALYZE")
+    for table in ("conversations_searchdocument", "peer"):
+        [[size]] = _run(f"SELECT pg_size_pretty(pg_total_relation_size('{table}'))")
+        print(f"{table}: {size}", flush=True)
+
+
+PEER = """
+CREATE TABLE peer AS SELECT id, project_id, conversation_id, to_tsvector('simple', content) AS words
+FROM conversations_message;
+CREATE INDEX ON peer USING gin (words);
+"""
+PEER_QUERY = """
+SELECT conversation_id, max(ts_rank(words, query)) AS rank
+FROM peer, websearch_to_tsquery('simple', %s) query
+WHERE project_id = %s AND words @@ query {narrowed}
+GROUP BY conversation_id ORDER BY rank DESC LIMIT 20
+"""
+PEER_NARROWED = (
+    "AND conversation_id IN (SELECT id FROM conversations_conversation WHERE {column} = %s)"
+)
+
+
+def _load(slug: str, text: Text, lengths: Sequence[int]) -> None:
+    from django.db import connection
+
+    from conversations.models import Conversation, Participant, Project, Unindexed
+
+    project = Project.objects.create(slug=slug)
+    conversations = Conversation.objects.bulk_create(
+        Conversation(
+            project=project,
+            public_id=f"{slug}-{number}",
+            name=text.message()[:60],
+            initial_prompt=text.message(),
+            status="ERROR" if number % 20 == 19 else "COMPLETED",
+            source="web" if number % 3 else "cli",
+            started_at=START + timedelta(minutes=number),
+        )
+        for number in range(len(lengths))
+    )
+    Participant.objects.bulk_create(
+        Participant(conversation=row, position=0, agent_id=f"a-{number % AGENTS}")
+        for number, row in enumerate(conversations)
+    )
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY conversations_message (project_id, conversation_id, public_id, content,"
+            " timestamp, sequence_number, agent_id, agent_name, agent_type, agent_version, role,"
+            " model, status, metadata, created_at) FROM STDIN"
+        ) as copy,
+    ):
+        for row, length in zip(conversations, lengths, strict=True):
+            at = row.started_at
+            for number in range(length):
+                about = (f"{row.public_id}-{number}", text.message(), at, number)
+                rest = ("a-1", "Ada", "claude", "", "agent", "", "completed", "{}", at)
+                copy.write_row((project.pk, row.pk, *about, *rest))
+    Unindexed.objects.bulk_create(
+        Unindexed(project=project, conversation=row) for row in conversations
+    )
+    _run(
+        "INSERT INTO conversations_unindexed (project_id, conversation_id, message_id)"
+        " SELECT project_id, conversation_id, id FROM conversations_message WHERE project_id = %s",
+        [project.pk],
+    )
+
+
+def _ask(slug: str, text: Text, count: int) -> None:
+    from django.test import Client
+
+    from conversations.models import Project
+    from conversations.services import make_key
+
+    project = Project.objects.get(slug=slug)
+    key = make_key(project, "benchmark", rates={})[1]
+    client = Client(headers={"authorization": f"Bearer {key}", "host": "localhost"})
+
+    def ours(query: str, filters: dict[str, str]) -> None:
+        answer = client.get("/api/conversations", {"q": query, **filters})
+        assert answer.status_code == 200, answer.content
+
+    def peer(query: str, filters: dict[str, str]) -> None:
+        narrowed, values = "", list(filters.values())
+        for column in filters:
+            narrowed += PEER_NARROWED.format(column=column)
+        _run(PEER_QUERY.format(narrowed=narrowed), [query, project.pk, *values])
+
+    shape = "10,000 conversations" if slug == "many" else "one conversation"
+    print(f"\n| {shape}: ms | p50 | p95 | most | peer p50 | peer p95 | p95 < {TARGET_MS} |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | --- |")
+    for asked in _kinds(text, random.Random(SEED), count, slug):
+        mine = _timed(ours, asked)
+        has_peer = not any("*" in query for query in asked.queries) and "agent" not in asked.filters
+        beside: list[float] = []
+        if has_peer:
+            theirs = _timed(peer, asked)
+            beside = [statistics.median(theirs), percentile(theirs, 0.95)]
+        figures = [statistics.median(mine), percentile(mine, 0.95), max(mine), *beside]
+        cells = [f"{figure:.0f}" for figure in figures] + [""] * (5 - len(figures))
+        is_met = "yes" if percentile(mine, 0.95) < TARGET_MS else "NO"
+        print("| " + " | ".join([asked.kind, *cells, is_met]) + " |", flush=True)
+
+
+def _kinds(text: Text, chance: random.Random, count: int, slug: str) -> Iterator[Asked]:
+    def some(first: int, last: int) -> list[str]:
+        return [text.words[chance.randrange(first, last)] for _ in range(count)]
+
+    rare, medium, common = some(20_000, VOCABULARY), some(500, 3000), some(0, 20)
+    more = some(0, 20)
+    plain = {
+        "a rare word": rare,
+        "a medium word": medium,
+        "a common word": common,
+        "a common and a medium word": [f"{a} {b}" for a, b in zip(common, medium, strict=True)],
+        "a phrase of common words": [f'"{a} {b}"' for a, b in zip(common, more, strict=True)],
+        "a phrase of rarer words": [f'"{a} {b}"' for a, b in zip(common, medium, strict=True)],
+        "a beginning": [f"{word[:4]}*" for word in medium],
+        "a common word, not another": [f"{a} -{b}" for a, b in zip(common, medium, strict=True)],
+        "a word that is not there": [f"{word}xyz" for word in medium],
+    }
+    for kind, queries in plain.items():
+        yield Asked(kind=kind, queries=queries, filters={})
+    if slug == "many":
+        for filters in ({"status": "ERROR"}, {"source": "cli"}, {"agent": "a-7"}):
+            for kind in ("a rare word", "a medium word", "a common word"):
+                [[name, value]] = filters.items()
+                yield Asked(kind=f"{kind}, {name}={value}", queries=plain[kind], filters=filters)
+
+
+def _timed(ask: Callable[[str, dict[str, str]], None], asked: Asked) -> list[float]:
+    ask(asked.queries[0], asked.filters)
+    took = []
+    for query in asked.queries:
+        began = time.perf_counter()
+        ask(query, asked.filters)
+        took.append(1000 * (time.perf_counter() - began))
+    return took
+
+
+def _run(statement: str, parameters: Sequence[Any] | None = None) -> list[Any]:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+if __name__ == "__main__":
+    main()
