@@ -451,7 +451,7 @@ async def test_an_array_goes_on_where_it_was_stopped(
 async def test_of_two_workers_on_one_import_one_gives_way(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second works it off while the first stands between two batches."""
+    """The second works off a batch while the first stands before the same."""
     small_batches(monkeypatch)
     job = await sent(api, lines(a_log("first")))
     asked = 0
@@ -460,11 +460,15 @@ async def test_of_two_workers_on_one_import_one_gives_way(
         nonlocal asked
         asked += 1
         if asked == 3:
-            work()
+            stops = iter([False, True])
+            with pytest.raises(JobAborted):
+                work(lambda: next(stops))
         return False
 
     await worked(overtaken)
 
+    assert (await shown(api, job))["processed"] == 9
+    await worked()
     done = await shown(api, job)
     assert (done["processed"], counts(done)) == (23, (23, 0, 0, 0))
     assert (await api.conversation("first"))["totalMessages"] == 20
