@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from channels.db import database_sync_to_async
 from django.db import connection
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def download(
-    request: Request, pieces: Iterator[bytes], *, name: str, content_type: str
+    request: HttpRequest | Request, pieces: Iterator[bytes], *, name: str, content_type: str
 ) -> HttpResponseBase:
     headers = {
         "Content-Type": content_type,

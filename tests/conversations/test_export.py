@@ -9,13 +9,15 @@ from urllib.parse import unquote
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
+from django.db import connections
 from django.test import Client
 
 from conversations.export import reading
 from conversations.ingest.receive import receive
 from conversations.models import Conversation, Project
-from tests.clients import NOW, Api, Json, said
+from tests.clients import NOW, Api, Json, eventually, said
 from tests.conversations.exported import FORMATS, Torn, exported, heard_until
 
 pytestmark = pytest.mark.usefixtures("_small_pages")
@@ -202,6 +204,22 @@ async def test_what_is_said_during_an_export_is_not_in_it(api: Api) -> None:
     messages = [json.loads(line)["content"] for line in (await rest()).decode().splitlines()[1:]]
 
     assert messages == list("abcdefg")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_a_reader_that_takes_its_time_holds_no_connection(api: Api, name: str) -> None:
+    await a_conversation(api, *"abcdefg")
+    pool = connections["default"].pool  # type: ignore[attr-defined]  # not in the stubs
+
+    def is_at_rest() -> bool:
+        stats = pool.get_stats()
+        # The test has one of its own.
+        return bool(stats["pool_size"] - stats["pool_available"] <= 1)
+
+    async with heard_until(api, "s-1", name, pieces=2) as rest:
+        await database_sync_to_async(connections.close_all)()
+        await eventually(is_at_rest)
+    assert await rest()
 
 
 @pytest.mark.parametrize("name", FORMATS)
