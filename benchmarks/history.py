@@ -1,0 +1,104 @@
+"""Measure the summary of a large record, beside plain SQL: `python -m benchmarks.history`."""
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+
+from benchmarks.search import _database
+
+TARGET_MS = 100
+DAYS = 365
+FILL = """
+INSERT INTO conversations_project (slug, name, created_at) VALUES ('large', '', now());
+INSERT INTO conversations_conversation (project_id, public_id, kind, name, mode, status, source,
+    initial_prompt, metadata, notes, error_message, total_messages, total_tokens, total_cost,
+    total_duration_ms, last_sequence_number, awaits_start, has_completed, started_at, created_at,
+    updated_at)
+SELECT p.id, 'c-' || n, 'recorded', 'Conversation ' || n, 'round-robin',
+    (ARRAY['COMPLETED', 'INTERRUPTED', 'ERROR', 'ACTIVE'])[1 + n %% 4], 'cli', repeat('Tower ', 40),
+    jsonb_build_object('source', 'cli', 'topic', repeat('x', 100)), '', '', 10, 0, 0, 0, 0,
+    false, true, t, t, t
+FROM conversations_project p, generate_series(1, %(conversations)s) n,
+    LATERAL (SELECT now() - random() * %(days)s * interval '1 day' + 0 * n * interval '1 s' AS t)
+WHERE slug = 'large';
+INSERT INTO conversations_message (project_id, conversation_id, public_id, agent_id, agent_name,
+    agent_type, agent_version, role, content, timestamp, sequence_number, model, duration_ms,
+    input_tokens, output_tokens, total_tokens, cost, status, metadata, created_at)
+SELECT c.project_id, c.id, 'm-' || c.id || '-' || n, 'a-1', 'Ada',
+    (ARRAY['claude', 'gemini', 'codex', 'qwen'])[1 + n %% 4], '', 'agent', repeat('One stone ', 40),
+    c.started_at + n * interval '1 minute', n,
+    (ARRAY['opus', 'sonnet', 'haiku'])[1 + n %% 3], 1200, 100, 50, 150, 0.0125, 'completed', '{}',
+    c.started_at
+FROM conversations_conversation c, generate_series(1, %(each)s) n;
+"""
+PLAIN = """
+SELECT date_trunc('day', timestamp, 'UTC'), agent_type, model, count(*), sum(total_tokens),
+    sum(cost), sum(duration_ms)
+FROM conversations_message WHERE project_id = %s GROUP BY 1, 2, 3
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--conversations", type=int, default=100_000)
+    parser.add_argument("--times", type=int, default=20)
+    options = parser.parse_args()
+    with _database(None):
+        import django
+
+        django.setup()
+        _measure(options.messages, options.conversations, options.times)
+
+
+def _measure(messages: int, conversations: int, times: int) -> None:
+    from importlib import import_module
+
+    from django.core.management import call_command
+    from django.db import connection
+    from django.utils import timezone
+
+    from conversations import metrics
+    from conversations.models import HourlyTotal, Project
+
+    call_command("migrate", verbosity=0)
+    totals = import_module("conversations.migrations.0004_totals_of_what_is_there")
+    values = {"days": DAYS, "conversations": conversations, "each": messages // conversations}
+    with connection.cursor() as cursor:
+        cursor.execute(FILL, values)
+        began = time.perf_counter()
+        cursor.execute(totals.COUNT_ALL)
+        print(f"totals of what is there: {time.perf_counter() - began:.1f} s")
+        cursor.execute("VACUUM ANALYZE")
+    project = Project.objects.get(slug="large")
+    print(f"{messages:,} messages, {conversations:,} conversations,", end=" ")
+    print(f"{HourlyTotal.objects.count():,} totals, {os.cpu_count()} cores")
+    for reach in metrics.RANGES:
+        now = timezone.now()
+        _show(reach, _timed(lambda r=reach, n=now: metrics.summary(project, reach=r, now=n), times))
+
+    def plain() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(PLAIN, [project.pk])
+            cursor.fetchall()
+
+    _show("plain GROUP BY over all messages", _timed(plain, max(3, times // 5)))
+
+
+def _timed(task: Callable[[], object], times: int) -> list[float]:
+    took = []
+    for _ in range(times):
+        began = time.perf_counter()
+        task()
+        took.append(1000 * (time.perf_counter() - began))
+    return took
+
+
+def _show(name: str, took: list[float]) -> None:
+    print(f"{name:34} median {statistics.median(took):7.1f} ms, most {max(took):7.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
