@@ -5,6 +5,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 from benchmarks.search import _database
 
@@ -76,8 +77,8 @@ def _measure(messages: int, conversations: int, times: int) -> None:
     print(f"{messages:,} messages, {conversations:,} conversations,", end=" ")
     print(f"{HourlyTotal.objects.count():,} totals, {os.cpu_count()} cores")
     for reach in metrics.RANGES:
-        now = timezone.now()
-        _show(reach, _timed(lambda r=reach, n=now: metrics.summary(project, reach=r, now=n), times))
+        task = partial(metrics.summary, project, reach=reach, now=timezone.now())
+        _show(reach, _timed(task, times))
 
     def plain() -> None:
         with connection.cursor() as cursor:
