@@ -57,4 +57,4 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
     yield run
     for running in started:
-        running.end()
+        running.kill()

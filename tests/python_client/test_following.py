@@ -102,8 +102,10 @@ def test_tail_shows_everything_once_though_the_server_is_restarted(
     tail.await_out(lambda out: len(out) == 3)
     server.kill()
     tail.await_said("Connecting again")
+    tail.process.send_signal(signal.SIGSTOP)  # it is not to be back before the others are told
     server.start()
     client.send_batch([entry(conversation, number) for number in range(3, 6)])
+    tail.process.send_signal(signal.SIGCONT)
     tail.await_out(lambda out: any('"5"' in line for line in out))
     tail.process.send_signal(signal.SIGINT)
 

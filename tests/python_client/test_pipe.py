@@ -74,8 +74,9 @@ def test_while_the_server_is_away_events_wait_for_it_also_those_of_the_killed(
     hurried.write(*[message_line(conversation, f"first {number}") for number in range(3)])
     assert hurried.end() == 1
     assert any("is kept in" in line for line in hurried.said)
-    killed = run("pipe", url=server.url, key=key)
+    killed = run("pipe", "--tee", url=server.url, key=key)
     killed.write(*[message_line(conversation, f"killed {number}") for number in range(3)])
+    killed.await_out(lambda out: len(out) == 3)
     killed.await_said("until they can be sent")
     killed.kill()
     patient = run("pipe", url=server.url, key=key)

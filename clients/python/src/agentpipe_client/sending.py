@@ -120,7 +120,9 @@ class Sender:
                 self._pause(BETWEEN_ATTEMPTS.backoff_s(half_failures))
                 continue
             self._settle(spool, batch, answer.results)
-            self._pause(self.client.rate.even_pause_s if self.client.rate else 0)
+            if self.client.rate and not self._is_last_call:
+                # What comes next is not to wait for the end of the window.
+                self._pause(self.client.rate.even_pause_s)
             return
 
     def _settle(self, spool: Spool, batch: Batch, results: Sequence[Result]) -> None:
@@ -165,9 +167,7 @@ class Sender:
             self.say("The server takes events again.")
 
     def _pause(self, seconds: float) -> None:
-        """Wait; at the last call only once more, and then no longer."""
-        if seconds <= 0:
-            return
+        """Wait, and no longer once the input has ended."""
         with self._changed:
             was_last_call = self._is_last_call
             self._changed.wait_for(
