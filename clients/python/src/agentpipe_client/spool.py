@@ -111,7 +111,7 @@ class Spool:
         with self._mutex:
             self._synced_at = time.monotonic()
             if self._tail is not None:
-                os.fdatasync(self._tail.fileno())
+                os.fsync(self._tail.fileno())
 
     def next_batch(self, most_events: int = MOST_EVENTS) -> Batch | None:
         """What is to be sent next, and until it is settled; None where everything was taken."""
@@ -150,7 +150,7 @@ class Spool:
             if self._tail is not None and self._segments[-1].size < SEGMENT_BYTES:
                 return self._segments[-1]
             if self._tail is not None:
-                os.fdatasync(self._tail.fileno())
+                os.fsync(self._tail.fileno())
                 self._tail.close()
             path = self.folder / f"{self._next_line:012d}{SEGMENT}"
             self._tail = path.open("xb")
