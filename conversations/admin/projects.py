@@ -13,13 +13,28 @@ from conversations.models import ApiKey, Conversation, HourlyTotal, Membership, 
 DAYS_SHOWN = 30
 
 
-class MembershipInline(admin.TabularInline[Membership, Project]):
+class MembersInline(admin.TabularInline[Membership, Project]):
+    """Those who are in it. A field to choose a user by would ask for each of them."""
+
     model = Membership
-    extra = 0
-    autocomplete_fields = ("user",)
+    fields = ("user", "role")
+    readonly_fields = ("user",)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         return super().get_queryset(request).select_related("user", "project")
+
+
+class NewMemberInline(admin.TabularInline[Membership, Project]):
+    model = Membership
+    verbose_name = "new member"
+    extra = 1
+    autocomplete_fields = ("user",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return super().get_queryset(request).none()
 
 
 class KeyInline(admin.TabularInline[ApiKey, Project]):
@@ -50,7 +65,7 @@ class ProjectAdmin(admin.ModelAdmin[Project]):
     )
     search_fields = ("slug", "name")
     readonly_fields = ("created_at", "conversation_count", "message_count", "retention_account")
-    inlines = (MembershipInline, KeyInline)
+    inlines = (MembersInline, NewMemberInline, KeyInline)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # It would take every row of the project into memory.

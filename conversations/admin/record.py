@@ -82,7 +82,9 @@ class ConversationAdmin(ReadOnly):
     def first_and_last_messages(self, conversation: Conversation) -> str:
         """However many there are, no more than these are read."""
         inner = conversation.messages.annotate(said=Left("content", PREVIEW_LENGTH))
-        inner = inner.only("public_id", "agent_name", "agent_type", "role", "timestamp")
+        inner = inner.only(
+            "conversation", "public_id", "agent_name", "agent_type", "role", "timestamp"
+        )
         first = list(inner.order_by(*IN_ORDER)[:FIRST_AND_LAST])
         known = {message.pk for message in first}
         last = list(inner.order_by(*[f"-{name}" for name in IN_ORDER])[:FIRST_AND_LAST])

@@ -269,13 +269,36 @@ def test_the_days_of_a_project_are_set_here(
     project.retention_days = 90
     project.save()
     form = {"slug": "tower", "name": "", "retention_days": days}
-    for prefix in ("membership_set", "keys"):
-        form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
+    form |= management(new_members=0)
 
     browser.post(reverse("admin:conversations_project_change", args=[project.pk]), form)
 
     project.refresh_from_db()
     assert project.retention_days == kept
+
+
+def test_members_come_and_go_here(browser: Client, project: Project, charlie: User) -> None:
+    page = reverse("admin:conversations_project_change", args=[project.pk])
+    form = {"slug": "tower", "name": "", "retention_days": ""}
+    new = {"membership_set-2-0-user": str(charlie.pk), "membership_set-2-0-role": "member"}
+
+    assert browser.post(page, form | management(new_members=1) | new).status_code == 302
+    membership = project.membership_set.get(user=charlie)
+
+    row = {"id": str(membership.pk), "project": str(project.pk), "role": "owner", "DELETE": "on"}
+    leaving = {f"membership_set-0-{name}": value for name, value in row.items()}
+    assert browser.post(page, form | management(members=1) | leaving).status_code == 302
+    assert not project.membership_set.exists()
+
+
+def management(*, members: int = 0, new_members: int = 0) -> dict[str, str]:
+    """What the page's three tables of rows say of themselves."""
+    rows = {"membership_set": (members, members), "membership_set-2": (new_members, 0)}
+    return {
+        f"{prefix}-{name}_FORMS": str(count)
+        for prefix, counts in {**rows, "keys": (0, 0)}.items()
+        for name, count in zip(("TOTAL", "INITIAL"), counts, strict=True)
+    }
 
 
 # Size
