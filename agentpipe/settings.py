@@ -35,6 +35,7 @@ ASGI_APPLICATION = "agentpipe.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "agentpipe",
+    "agents",
     "conversations",
     "streaming",
     "procrastinate.contrib.django",
