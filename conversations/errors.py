@@ -38,3 +38,7 @@ class JobNotFound(ConversationsError):
 
 class JobFinished(ConversationsError):
     """The import is over and cannot be cancelled"""
+
+
+class KeyUsedBefore(ConversationsError):
+    """This Idempotency-Key was used for another file before"""

@@ -19,6 +19,7 @@ from conversations.errors import (
     FileUnreadable,
     JobFinished,
     JobNotFound,
+    KeyUsedBefore,
     MissingScope,
     ProjectNotFound,
 )
@@ -40,6 +41,7 @@ STATUS: dict[type[Exception], int] = {
     TopicUnknown: 404,
     JobFinished: 409,
     BodyTooLarge: 413,
+    KeyUsedBefore: 422,
 }
 RETRY_AFTER_S = 2
 JSON_PREFIXES = ("/api/", "/healthz", "/readyz", "/metrics")

@@ -90,9 +90,11 @@ class JobsView(JobDoor):
             file = request.FILES.get("file")
             if file is None:
                 raise ValidationError({"file": "Required"})
-            job = jobs.open_import(found, file_name=file.name or "", read=file.read)
+            file_name, read = file.name or "", file.read
         else:
-            job = jobs.open_import(found, file_name="", read=request._request.read)
+            file_name, read = "", request._request.read
+        key = request.headers.get("Idempotency-Key")
+        job = jobs.open_import(found, file_name=file_name, read=read, idempotency_key=key)
         return Response({"job": job_shape(job)}, status=202)
 
 

@@ -1,8 +1,10 @@
 """Files of conversations: read in the background, each thing in them but once."""
 
+import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +13,12 @@ from uuid import uuid4
 import pytest
 from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
+from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import JobAborted
 from pytest_django.fixtures import Settings
 
-from conversations.models import Conversation, IngestJob, Message, Project
+from conversations.models import Conversation, IngestJob, Message, Project, Receipt
 from conversations.services import make_key
 from conversations.upload import files, imports, items, tasks
 from tests.agentpipe.knocking import knock, signed_in
@@ -731,3 +734,52 @@ async def test_ids_of_the_client_are_kept(api: Api) -> None:
     assert await database_sync_to_async(_rows)() == (1, 2)
     ids = [message["id"] for message in await api.messages(conversation)]
     assert ids == [event["data"]["message_id"] for event in log[2:4]]
+
+
+# The same request twice
+
+
+async def test_a_file_that_is_sent_again_under_its_key_is_the_same_job(
+    api: Api, tmp_path: Path
+) -> None:
+    content, key = lines(a_log("first", 3)), {"idempotency-key": "k-1"}
+    first = await sent(api, content, **key)
+
+    waiting = await sent(api, content, **key)
+    await worked()
+    done = await sent(api, content, **key)
+    other = await sent(api, content, **{"idempotency-key": "k-2"})
+
+    assert waiting == first
+    assert (done["id"], done["status"]) == (first["id"], "completed")
+    assert other["id"] != first["id"]
+    assert [path.name for path in (tmp_path / "imports").iterdir()] == [other["id"]]
+
+
+async def test_a_key_stands_for_one_file(api: Api, tmp_path: Path) -> None:
+    key = {"idempotency-key": "k-1"}
+    first = await sent(api, lines(a_log("first", 3)), **key)
+
+    answer = await api.post(JOBS, content=lines(a_log("other", 3)), headers={**NDJSON, **key})
+
+    assert (answer.status_code, answer.json().keys()) == (422, {"error"})
+    assert [path.name for path in (tmp_path / "imports").iterdir()] == [first["id"]]
+
+
+async def test_a_key_is_forgotten_after_a_day(api: Api) -> None:
+    content, key = lines(a_log("first", 3)), {"idempotency-key": "k-1"}
+    first = await sent(api, content, **key)
+
+    yesterday = timezone.now() - timedelta(hours=25)
+    await database_sync_to_async(Receipt.objects.update)(created_at=yesterday)
+
+    assert (await sent(api, content, **key))["id"] != first["id"]
+
+
+async def test_requests_that_race_under_one_key_make_one_job(api: Api) -> None:
+    content, key = lines(a_log("first", 3)), {"idempotency-key": "k-1"}
+
+    jobs = await asyncio.gather(*(sent(api, content, **key) for _ in range(6)))
+
+    assert len({job["id"] for job in jobs}) == 1
+    assert await database_sync_to_async(IngestJob.objects.count)() == 1
