@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from agentpipe_client import AgentPipe
-from tests.browser.server import KEY, Server
 from tests.python_client.running import Running
+from tests.servers import KEY, Server
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,9 @@ from agentpipe_client import (
     Refused,
 )
 from agentpipe_client.server import Server as Address
-from tests.browser.server import Server
 from tests.clients import Json, said
 from tests.python_client.scripted import HangsUp, Says, scripted
+from tests.servers import Server
 
 ADA = Participant(agent_id="a-1", agent_type="claude", agent_name="Ada")
 

@@ -11,9 +11,9 @@ from websockets.frames import Close
 
 from agentpipe_client import AgentPipe, AsyncAgentPipe, StreamRefused
 from agentpipe_client.following import TRUNCATED, Place
-from tests.browser.server import Server
 from tests.clients import Json
 from tests.python_client.conftest import Run
+from tests.servers import Server
 
 
 def frame(seq: int, kind: str = "log.entry") -> str:

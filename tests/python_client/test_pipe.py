@@ -10,10 +10,10 @@ from uuid import uuid4
 import pytest
 
 from agentpipe_client import AgentPipe, Participant
-from tests.browser.server import Server
 from tests.clients import said
 from tests.python_client.conftest import Run
 from tests.python_client.scripted import HangsUp, PassesOn, Says, scripted
+from tests.servers import Server
 
 pytestmark = pytest.mark.processes
 

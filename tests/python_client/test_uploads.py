@@ -13,10 +13,10 @@ import pytest
 from agentpipe_client.command import main
 from agentpipe_client.command.upload import found
 from agentpipe_client.files import JSON, NDJSON, FileBody
-from tests.browser.server import Server
 from tests.clients import Json, said, started
 from tests.python_client.conftest import Run
 from tests.python_client.scripted import HangsUp, Says, scripted
+from tests.servers import Server
 
 pytestmark = pytest.mark.processes
 
