@@ -8,8 +8,8 @@ import pytest
 from channels.db import database_sync_to_async
 from django.db import DataError
 
-from conversations import recording
 from conversations.models import Conversation, Message, Participant, Project
+from conversations.recording import rows
 from conversations.services import make_key
 from tests.clients import Api, Json, sse
 
@@ -127,14 +127,14 @@ async def test_of_uploads_that_race_one_wins(api: Api) -> None:
 async def test_a_session_that_cannot_be_stored_leaves_nothing(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = recording._copy_messages
+    copy = rows._copy_messages
 
     def fail_halfway(messages: Any) -> None:
         copy(messages[:30])
         messages[0].pk = None
         raise DataError("the disk is full")
 
-    monkeypatch.setattr(recording, "_copy_messages", fail_halfway)
+    monkeypatch.setattr(rows, "_copy_messages", fail_halfway)
     answer = await upload(api, session(*["x"] * 60))
     assert answer.status_code == 500
     monkeypatch.undo()

@@ -1,177 +1,41 @@
-"""How changes get into the record: what is locked, looked up, counted, written and told."""
+"""What becomes of each change, one after the other: what it changes, adds and tells."""
 
-import json
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import assert_never
 
-from django.db import connection, models
-from django.utils import timezone
-
-from conversations import events, metrics, search
+from conversations import events
 from conversations.changes import (
     AddMessage,
     AddSession,
     AlreadyThere,
     Change,
-    Delivery,
     EndConversation,
     KeepEvent,
-    KeyReused,
     NoteError,
     Outcome,
     Recorded,
     StartConversation,
     UnknownConversation,
 )
-from conversations.models import (
-    Conversation,
-    DeletedConversation,
-    Message,
-    Participant,
-    Project,
-    RawEvent,
-    Receipt,
-    new_id,
-)
+from conversations.models import Conversation, Message, Participant, RawEvent, new_id
+from conversations.recording.known import Known
+from conversations.recording.rows import Rows
 from streaming.events import iso
-from streaming.publish import publish
 
 LARGEST_NUMBER = 2**63 - 1
-KEYS_REMEMBERED = timedelta(hours=24)
 ERRORS = ("conversation.error", "error.occurred")
 
-CONVERSATION_FIELDS = [
-    "name",
-    "mode",
-    "status",
-    "source",
-    "initial_prompt",
-    "max_turns",
-    "metadata",
-    "system_info",
-    "summary",
-    "error_message",
-    "total_messages",
-    "total_tokens",
-    "total_cost",
-    "total_duration_ms",
-    "reported_duration_ms",
-    "last_sequence_number",
-    "awaits_start",
-    "has_completed",
-    "started_at",
-    "completed_at",
-    "updated_at",
-]
 
+class Decisions:
+    def __init__(self, known: Known, rows: Rows, *, now: datetime) -> None:
+        self.project = known.project
+        self.known = known
+        self.rows = rows
+        self.now = now
 
-class Recording:
-    """One call of `record`: what it found, what it changed, what it will tell.
-
-    Conversations are locked first and in order of their ids, so their totals can be counted here;
-    receipts and messages come after, the topics of the log last. Every transaction goes that way.
-    """
-
-    def __init__(self, project: Project, deliveries: Sequence[Delivery]) -> None:
-        self.project = project
-        self.deliveries = deliveries
-        self.now = timezone.now()
-        self.conversations: dict[str, Conversation] = {}
-        self.deleted: set[str] = set()
-        self.receipts: dict[bytes, Receipt] = {}
-        self.message_ids: set[str] = set()
-        self.opened: list[Conversation] = []
-        self.touched: dict[str, Conversation] = {}
-        self.participants: list[Participant] = []
-        self.messages: list[Message] = []
-        # Whose name or prompt is new.
-        self.named: dict[str, Conversation] = {}
-        self.raw_events: list[RawEvent] = []
-        self.new_receipts: list[Receipt] = []
-        self.news: list[tuple[Conversation | None, events.IngestEvent]] = []
-
-    def run(self) -> list[Outcome]:
-        self._lock_conversations()
-        self._find_receipts()
-        self._find_messages()
-        outcomes = [self._take(delivery) for delivery in self.deliveries]
-        self._write()
-        for conversation, event in self.news:
-            topics = [self.project.topic, *([conversation.topic] if conversation else [])]
-            publish(event, *topics)
-        return outcomes
-
-    def _lock_conversations(self) -> None:
-        ids = {
-            delivery.change.conversation_id
-            for delivery in self.deliveries
-            if delivery.change.conversation_id
-        }
-        if ids:
-            found = self.project.conversations.filter(public_id__in=ids).order_by("public_id")
-            for conversation in found.select_for_update(no_key=True):
-                self.conversations[conversation.public_id] = conversation
-        # Asked after the lock: whoever waited for a deletion sees what it left.
-        if lacking := ids - self.conversations.keys():
-            gone = DeletedConversation.objects.filter(project=self.project, public_id__in=lacking)
-            self.deleted.update(gone.values_list("public_id", flat=True))
-
-    def _find_receipts(self) -> None:
-        identities = {
-            identity
-            for delivery in self.deliveries
-            for identity in (delivery.identity, delivery.key)
-            if identity
-        }
-        if not identities:
-            return
-        too_old = []
-        for receipt in Receipt.objects.filter(project=self.project, identity__in=identities):
-            if receipt.fingerprint and receipt.created_at < self.now - KEYS_REMEMBERED:
-                too_old.append(receipt.pk)
-            else:
-                self.receipts[bytes(receipt.identity)] = receipt
-        if too_old:
-            Receipt.objects.filter(pk__in=too_old).delete()
-
-    def _find_messages(self) -> None:
-        ids = {
-            delivery.change.message_id
-            for delivery in self.deliveries
-            if isinstance(delivery.change, AddMessage) and delivery.change.message_id
-        }
-        if ids:
-            found = Message.objects.filter(project=self.project, public_id__in=ids)
-            self.message_ids.update(found.values_list("public_id", flat=True))
-
-    def _take(self, delivery: Delivery) -> Outcome:
-        key, identity = delivery.key, delivery.identity
-        first = self.receipts.get(key) if key else None
-        if first and bytes(first.fingerprint or b"") != delivery.fingerprint:
-            if delivery.refuses_reused_key:
-                return KeyReused()
-            # The key goes on standing for what it stood for first.
-            key = first = None
-        known = first or (self.receipts.get(identity) if identity else None)
-        outcome = Recorded(id=known.made_id) if known else self._apply(delivery.change)
-        if isinstance(outcome, Recorded):
-            if identity and not known:
-                self._keep_receipt(identity, None, outcome.id)
-            if key and not first:
-                self._keep_receipt(key, delivery.fingerprint, outcome.id)
-        return outcome
-
-    def _keep_receipt(self, identity: bytes, fingerprint: bytes | None, made_id: str) -> None:
-        receipt = Receipt(
-            project=self.project, identity=identity, fingerprint=fingerprint, made_id=made_id
-        )
-        self.receipts[identity] = receipt
-        self.new_receipts.append(receipt)
-
-    def _apply(self, change: Change) -> Outcome:
-        if change.conversation_id in self.deleted:
+    def take(self, change: Change) -> Outcome:
+        if change.conversation_id in self.known.deleted:
             return self._drop(change)
         match change:
             case StartConversation():
@@ -200,7 +64,7 @@ class Recording:
                 return Recorded(id=iso(self.now))
 
     def _start(self, change: StartConversation) -> Outcome:
-        conversation = self.conversations.get(change.conversation_id or "")
+        conversation = self.known.conversations.get(change.conversation_id or "")
         if conversation and not conversation.awaits_start:
             return Recorded(id=conversation.public_id)
         if conversation is None:
@@ -218,7 +82,7 @@ class Recording:
         conversation.name = change.name
         conversation.mode = change.mode
         conversation.initial_prompt = change.initial_prompt
-        self.named[conversation.public_id] = conversation
+        self.rows.named[conversation.public_id] = conversation
         conversation.max_turns = change.max_turns
         # Its messages are counted under it: a placeholder keeps its own.
         conversation.source = conversation.source or change.source
@@ -240,7 +104,7 @@ class Recording:
             )
             for position, new in enumerate(change.participants)
         ]
-        self.participants += participants
+        self.rows.participants += participants
         return participants
 
     def _add_session(self, change: AddSession) -> Outcome:
@@ -258,7 +122,7 @@ class Recording:
         conversation.reported_duration_ms = change.duration_ms
         for said in change.messages:
             message = self._message(conversation, said)
-            self.messages.append(message)
+            self.rows.messages.append(message)
             _count(conversation, message)
         self._tell(
             conversation,
@@ -269,14 +133,14 @@ class Recording:
         return _new(conversation, conversation.public_id)
 
     def _add_message(self, change: AddMessage) -> Outcome:
-        if change.message_id in self.message_ids:
+        if change.message_id in self.known.message_ids:
             return Recorded(id=change.message_id or "")
         conversation = self._conversation_of(change)
         if conversation is None:
             return UnknownConversation()
         message = self._message(conversation, change)
-        self.messages.append(message)
-        self.message_ids.add(message.public_id)
+        self.rows.messages.append(message)
+        self.known.message_ids.add(message.public_id)
         _count(conversation, message)
         self._touch(conversation)
         self._tell(
@@ -343,7 +207,7 @@ class Recording:
 
     def _is_latest_error(self, conversation: Conversation, change: NoteError) -> bool:
         """Errors come in any order; what is shown is the one that happened last."""
-        here = [raw for raw in self.raw_events if raw.conversation is conversation]
+        here = [raw for raw in self.rows.raw_events if raw.conversation is conversation]
         if any(raw.kind in ERRORS and raw.timestamp > change.at for raw in here):
             return False
         later = RawEvent.objects.filter(conversation=conversation.pk, timestamp__gt=change.at)
@@ -371,7 +235,7 @@ class Recording:
             data=data,
             received_at=self.now,
         )
-        self.raw_events.append(raw)
+        self.rows.raw_events.append(raw)
         if is_told:
             public_id = conversation.public_id if conversation else None
             self._tell(conversation, events.kept(raw, conversation=public_id))
@@ -382,7 +246,7 @@ class Recording:
         """The conversation the change is about; opened for it where the dialect allows that."""
         if not change.conversation_id:
             return None
-        conversation = self.conversations.get(change.conversation_id)
+        conversation = self.known.conversations.get(change.conversation_id)
         if conversation is None and change.may_open:
             conversation = self._open(change.conversation_id, at=change.at)
             conversation.awaits_start = True
@@ -399,83 +263,23 @@ class Recording:
             total_cost=Decimal(0),
             total_duration_ms=Decimal(0),
         )
-        self.conversations[public_id] = conversation
-        self.opened.append(conversation)
-        self.named[public_id] = conversation
+        self.known.conversations[public_id] = conversation
+        self.rows.opened.append(conversation)
+        self.rows.named[public_id] = conversation
         return conversation
 
     def _touch(self, conversation: Conversation) -> None:
         conversation.updated_at = self.now
-        self.touched[conversation.public_id] = conversation
+        self.rows.touched[conversation.public_id] = conversation
 
     def _tell(self, conversation: Conversation | None, event: events.IngestEvent) -> None:
-        """Publish once all rows are written: a topic is named after its conversation's key."""
-        self.news.append((conversation, event))
-
-    def _write(self) -> None:
-        opened = {conversation.public_id for conversation in self.opened}
-        Conversation.objects.bulk_create(_in_order(self.opened))
-        changed = [row for public_id, row in self.touched.items() if public_id not in opened]
-        if len(changed) == 1:
-            changed[0].save(update_fields=CONVERSATION_FIELDS)
-        elif changed:
-            Conversation.objects.bulk_update(changed, CONVERSATION_FIELDS)
-        _copy_messages(self.messages)
-        for rows in (self.participants, self.raw_events, self.new_receipts):
-            _insert(rows)
-        metrics.count(self.project, self.messages)
-        search.queue(
-            self.project.pk,
-            named=[conversation.pk for conversation in self.named.values()],
-            messages=[(message.conversation.pk, message.pk) for message in self.messages],
-        )
-
-
-MESSAGE_COLUMNS = [field.attname for field in Message._meta.concrete_fields]
-FEW = 20
-
-
-def _copy_messages(messages: Sequence[Message]) -> None:
-    """COPY takes ten thousand messages in a fifth of the time; for a few an INSERT is quicker."""
-    if len(messages) <= FEW:
-        _insert(messages)
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence('conversations_message', 'id'))"
-            " FROM generate_series(1, %s)",
-            [len(messages)],
-        )
-        for message, (key,) in zip(messages, cursor.fetchall(), strict=True):
-            message.pk = key
-        columns = ", ".join(MESSAGE_COLUMNS)
-        # Django wraps the errors of `execute`, not those of `copy`.
-        with (
-            connection.wrap_database_errors,
-            cursor.copy(f"COPY conversations_message ({columns}) FROM STDIN") as copy,
-        ):
-            for message in messages:
-                values = {
-                    **message.__dict__,
-                    "conversation_id": message.conversation.pk,
-                    "metadata": json.dumps(message.metadata),
-                }
-                copy.write_row([values[name] for name in MESSAGE_COLUMNS])
+        self.rows.news.append((conversation, event))
 
 
 def _new(conversation: Conversation | None, made_id: str = "") -> Recorded:
     return Recorded(
         id=made_id, is_new=True, opened_at=conversation.created_at if conversation else None
     )
-
-
-def _insert(rows: Sequence[models.Model]) -> None:
-    if rows:
-        type(rows[0])._default_manager.bulk_create(rows)
-
-
-def _in_order(conversations: Iterable[Conversation]) -> list[Conversation]:
-    return sorted(conversations, key=lambda conversation: conversation.public_id)
 
 
 def _count(conversation: Conversation, message: Message) -> None:

@@ -1,0 +1,64 @@
+"""What the record knows already of what was delivered: locked where it may change."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from conversations.changes import AddMessage, Delivery
+from conversations.models import Conversation, DeletedConversation, Message, Project, Receipt
+
+KEYS_REMEMBERED = timedelta(hours=24)
+
+
+class Known:
+    def __init__(self, project: Project, deliveries: Sequence[Delivery], *, now: datetime) -> None:
+        self.project = project
+        self.conversations: dict[str, Conversation] = {}
+        self.deleted: set[str] = set()
+        self.receipts: dict[bytes, Receipt] = {}
+        self.message_ids: set[str] = set()
+        self._lock_conversations(deliveries)
+        self._find_receipts(deliveries, now)
+        self._find_messages(deliveries)
+
+    def _lock_conversations(self, deliveries: Sequence[Delivery]) -> None:
+        ids = {
+            delivery.change.conversation_id
+            for delivery in deliveries
+            if delivery.change.conversation_id
+        }
+        if ids:
+            found = self.project.conversations.filter(public_id__in=ids).order_by("public_id")
+            for conversation in found.select_for_update(no_key=True):
+                self.conversations[conversation.public_id] = conversation
+        # Asked after the lock: whoever waited for a deletion sees what it left.
+        if lacking := ids - self.conversations.keys():
+            gone = DeletedConversation.objects.filter(project=self.project, public_id__in=lacking)
+            self.deleted.update(gone.values_list("public_id", flat=True))
+
+    def _find_receipts(self, deliveries: Sequence[Delivery], now: datetime) -> None:
+        identities = {
+            identity
+            for delivery in deliveries
+            for identity in (delivery.identity, delivery.key)
+            if identity
+        }
+        if not identities:
+            return
+        too_old = []
+        for receipt in Receipt.objects.filter(project=self.project, identity__in=identities):
+            if receipt.fingerprint and receipt.created_at < now - KEYS_REMEMBERED:
+                too_old.append(receipt.pk)
+            else:
+                self.receipts[bytes(receipt.identity)] = receipt
+        if too_old:
+            Receipt.objects.filter(pk__in=too_old).delete()
+
+    def _find_messages(self, deliveries: Sequence[Delivery]) -> None:
+        ids = {
+            delivery.change.message_id
+            for delivery in deliveries
+            if isinstance(delivery.change, AddMessage) and delivery.change.message_id
+        }
+        if ids:
+            found = Message.objects.filter(project=self.project, public_id__in=ids)
+            self.message_ids.update(found.values_list("public_id", flat=True))

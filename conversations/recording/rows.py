@@ -1,0 +1,115 @@
+"""What is written and told of a batch: collected while it is decided, written set by set."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from django.db import connection, models
+
+from conversations import metrics, search
+from conversations.events import IngestEvent
+from conversations.models import Conversation, Message, Participant, Project, RawEvent, Receipt
+from streaming.publish import publish
+
+CONVERSATION_FIELDS = [
+    "name",
+    "mode",
+    "status",
+    "source",
+    "initial_prompt",
+    "max_turns",
+    "metadata",
+    "system_info",
+    "summary",
+    "error_message",
+    "total_messages",
+    "total_tokens",
+    "total_cost",
+    "total_duration_ms",
+    "reported_duration_ms",
+    "last_sequence_number",
+    "awaits_start",
+    "has_completed",
+    "started_at",
+    "completed_at",
+    "updated_at",
+]
+
+
+class Rows:
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.opened: list[Conversation] = []
+        self.touched: dict[str, Conversation] = {}
+        # Whose name or prompt is new.
+        self.named: dict[str, Conversation] = {}
+        self.participants: list[Participant] = []
+        self.messages: list[Message] = []
+        self.raw_events: list[RawEvent] = []
+        self.receipts: list[Receipt] = []
+        self.news: list[tuple[Conversation | None, IngestEvent]] = []
+
+    def write(self) -> None:
+        self._write_conversations()
+        _copy_messages(self.messages)
+        for rows in (self.participants, self.raw_events, self.receipts):
+            _insert(rows)
+        metrics.count(self.project, self.messages)
+        search.queue(
+            self.project.pk,
+            named=[conversation.pk for conversation in self.named.values()],
+            messages=[(message.conversation.pk, message.pk) for message in self.messages],
+        )
+        # Not before: a topic is named after its conversation's key.
+        for conversation, event in self.news:
+            topics = [self.project.topic, *([conversation.topic] if conversation else [])]
+            publish(event, *topics)
+
+    def _write_conversations(self) -> None:
+        opened = {conversation.public_id for conversation in self.opened}
+        Conversation.objects.bulk_create(_in_order(self.opened))
+        changed = [row for public_id, row in self.touched.items() if public_id not in opened]
+        if len(changed) == 1:
+            changed[0].save(update_fields=CONVERSATION_FIELDS)
+        elif changed:
+            Conversation.objects.bulk_update(changed, CONVERSATION_FIELDS)
+
+
+def _in_order(conversations: Iterable[Conversation]) -> list[Conversation]:
+    return sorted(conversations, key=lambda conversation: conversation.public_id)
+
+
+def _insert(rows: Sequence[models.Model]) -> None:
+    if rows:
+        type(rows[0])._default_manager.bulk_create(rows)
+
+
+MESSAGE_COLUMNS = [field.attname for field in Message._meta.concrete_fields]
+FEW = 20
+
+
+def _copy_messages(messages: Sequence[Message]) -> None:
+    """COPY takes ten thousand messages in a fifth of the time; for a few an INSERT is quicker."""
+    if len(messages) <= FEW:
+        _insert(messages)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence('conversations_message', 'id'))"
+            " FROM generate_series(1, %s)",
+            [len(messages)],
+        )
+        for message, (key,) in zip(messages, cursor.fetchall(), strict=True):
+            message.pk = key
+        columns = ", ".join(MESSAGE_COLUMNS)
+        # Django wraps the errors of `execute`, not those of `copy`.
+        with (
+            connection.wrap_database_errors,
+            cursor.copy(f"COPY conversations_message ({columns}) FROM STDIN") as copy,
+        ):
+            for message in messages:
+                values = {
+                    **message.__dict__,
+                    "conversation_id": message.conversation.pk,
+                    "metadata": json.dumps(message.metadata),
+                }
+                copy.write_row([values[name] for name in MESSAGE_COLUMNS])
