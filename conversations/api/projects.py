@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from conversations.access import caller_of, may_govern, project_for, projects_of
-from conversations.api.views import PAGING, page_of
+from conversations.api.lists import PAGING, numbered
 from conversations.models import LONGEST_RETENTION_DAYS, Project
 from conversations.services import edit_project, make_project
 from streaming.events import iso
@@ -48,7 +48,7 @@ class ProjectsView(APIView):
         summary="The projects that you see", parameters=PAGING, responses=ProjectSerializer
     )
     def get(self, request: Request) -> Response:
-        return page_of(self, projects_of(caller_of(request)).order_by("pk"), ProjectSerializer)
+        return numbered(self, projects_of(caller_of(request)).order_by("pk"), ProjectSerializer)
 
     @extend_schema(
         summary="Make a project, and own it", request=ProjectSerializer, responses=ProjectSerializer

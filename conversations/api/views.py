@@ -1,9 +1,6 @@
 """Reading the record: lists, one conversation, its messages and events, and its streams."""
 
-from typing import Any
-
-from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import Exists, OuterRef, Q
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -11,10 +8,11 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from conversations.access import caller_of, conversation_for, project_for
+from conversations.api import lists
+from conversations.api.lists import CURSORS, PAGING
 from conversations.api.serializers import (
     ConversationEditSerializer,
     ConversationSerializer,
@@ -23,34 +21,17 @@ from conversations.api.serializers import (
     ParticipantSerializer,
 )
 from conversations.events import INGEST_KINDS
-from conversations.models import Conversation, Message, Participant
+from conversations.models import Message, Participant
 from conversations.search import FoundConversations
 from conversations.services import delete_conversation, edit_conversation
 from streaming import replay, topics
 from streaming.events import Filter
 from streaming.sse import sse_response
 
-ORDER = ("sequence_number", "timestamp", "id")
-NO_SUCH_MESSAGE = "There is no such message"
+NEWEST_FIRST = ("-started_at", "-id")
+IN_ORDER = ("sequence_number", "timestamp", "id")
+RANKED = "What is found with q is ranked, and has no cursors: use page"
 INGEST = Filter(kinds=INGEST_KINDS)
-PAGING = [
-    OpenApiParameter("page", int, description="From 1 up"),
-    OpenApiParameter("page_size", int, description="At most 100; 20 unless told"),
-]
-
-
-def _pages() -> Any:
-    pagination: Any = api_settings.DEFAULT_PAGINATION_CLASS
-    return pagination()
-
-
-def page_of(
-    view: APIView, queryset: QuerySet[Any] | FoundConversations, serializer: Any
-) -> Response:
-    pages = _pages()
-    items = pages.paginate_queryset(queryset, view.request, view=view)
-    answer: Response = pages.get_paginated_response(serializer(items, many=True).data)
-    return answer
 
 
 class ConversationsView(APIView):
@@ -60,6 +41,7 @@ class ConversationsView(APIView):
         summary="Conversations, newest first; those that match a search, best first",
         parameters=[
             *PAGING,
+            *CURSORS,
             OpenApiParameter("status", str, description="ACTIVE, COMPLETED, INTERRUPTED or ERROR"),
             OpenApiParameter("mode", str),
             OpenApiParameter("source", str),
@@ -73,12 +55,24 @@ class ConversationsView(APIView):
         wanted = {name: str(given) for name, given in request.query_params.items()}
         project = project_for(caller_of(request), wanted.get("project"))
         filters = _filters(wanted)
-        found = project.conversations.filter(filters).order_by("-started_at", "-id")
+        found = project.conversations.filter(filters).order_by(*NEWEST_FIRST)
         found = found.select_related("project").prefetch_related("participants")
-        if not (written := wanted.get("q")):
-            return page_of(self, found, FoundSerializer)
-        matching = FoundConversations(project, written, within=found, is_narrowed=bool(filters))
-        return page_of(self, matching, FoundSerializer)
+        cursor = lists.cursor_of(request)
+        if written := wanted.get("q"):
+            if cursor is not None:
+                raise ValidationError({cursor[0]: RANKED})
+            ranked = FoundConversations(project, written, within=found, is_narrowed=bool(filters))
+            return lists.numbered(self, ranked, FoundSerializer)
+        if cursor is None:
+            return lists.numbered(self, found, FoundSerializer)
+        return lists.beside(
+            request,
+            found,
+            FoundSerializer,
+            cursor=cursor,
+            order=NEWEST_FIRST,
+            known=project.conversations.all(),
+        )
 
 
 def _filters(wanted: dict[str, str]) -> Q:
@@ -134,56 +128,24 @@ class MessagesView(APIView):
 
     @extend_schema(
         summary="Messages in order, by pages or from a message on",
-        parameters=[
-            *PAGING,
-            OpenApiParameter("after", str, description="A message's id; empty for the beginning"),
-            OpenApiParameter("before", str, description="A message's id"),
-        ],
+        parameters=[*PAGING, *CURSORS],
         responses=MessageSerializer(many=True),
     )
     def get(self, request: Request, conversation: str) -> Response:
         found = conversation_for(caller_of(request), conversation)
-        messages = found.messages.select_related("conversation").order_by(*ORDER)
-        after, before = (request.query_params.get(name) for name in ("after", "before"))
-        if after is None and before is None:
-            return page_of(self, messages, MessageSerializer)
-        if after is not None and before is not None:
-            raise ValidationError({"before": "Either before or after, not both"})
-        size = _page_size(request)
-        if before is not None:
-            backwards = [f"-{name}" for name in ORDER]
-            earlier = messages.filter(_beside(found, "before", before, "<")).order_by(*backwards)
-            items = list(earlier[: size + 1])
-            return _keyset(items[:size][::-1], has_more=len(items) > size)
-        later = messages.filter(_beside(found, "after", after, ">")) if after else messages
-        items = list(later[: size + 1])
-        return _keyset(items[:size], has_more=len(items) > size)
-
-
-def _beside(conversation: Conversation, name: str, public_id: str, sign: str) -> RawSQL:
-    """Before or after a message: one comparison of rows, that the index answers."""
-    if "\0" in public_id:
-        raise ValidationError({name: NO_SUCH_MESSAGE})
-    known = conversation.messages.filter(public_id=public_id)
-    place = known.values_list(*ORDER).first()
-    if place is None:
-        raise ValidationError({name: NO_SUCH_MESSAGE})
-    return RawSQL(  # noqa: S611 - the sign is ours
-        "(conversations_message.sequence_number, conversations_message.timestamp,"
-        f" conversations_message.id) {sign} (%s, %s, %s)",
-        place,
-        output_field=BooleanField(),
-    )
-
-
-def _keyset(messages: list[Message], *, has_more: bool) -> Response:
-    serializer: Any = MessageSerializer
-    return Response({"items": serializer(messages, many=True).data, "has_more": has_more})
-
-
-def _page_size(request: Request) -> int:
-    size: int = _pages().page_size_of(request)
-    return size
+        messages = found.messages.select_related("conversation")
+        cursor = lists.cursor_of(request)
+        if cursor is None:
+            return lists.numbered(self, messages.order_by(*IN_ORDER), MessageSerializer)
+        return lists.beside(
+            request,
+            messages,
+            MessageSerializer,
+            cursor=cursor,
+            order=IN_ORDER,
+            # Ids are looked up by project: a conversation is as long as it likes.
+            known=found.messages.filter(project=found.project_id),
+        )
 
 
 class ParticipantsView(APIView):
@@ -194,7 +156,7 @@ class ParticipantsView(APIView):
     )
     def get(self, request: Request, conversation: str) -> Response:
         found = conversation_for(caller_of(request), conversation)
-        return page_of(self, found.participants.order_by("position"), ParticipantSerializer)
+        return lists.numbered(self, found.participants.order_by("position"), ParticipantSerializer)
 
 
 class EventsView(APIView):
@@ -208,7 +170,7 @@ class EventsView(APIView):
     def get(self, request: Request, conversation: str) -> Response:
         topic = conversation_for(caller_of(request), conversation).topic
         cursor = request.query_params.get("since")
-        stretch = replay.since(topic, cursor, limit=_page_size(request))
+        stretch = replay.since(topic, cursor, limit=lists.page_size_of(request))
         return Response({"items": stretch.frames, "has_more": stretch.has_more})
 
 

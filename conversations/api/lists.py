@@ -1,0 +1,104 @@
+"""Lists: by numbered pages, or by what follows an item or comes before it.
+
+A cursor costs the same anywhere in a list, and what is added meanwhile moves nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import BooleanField, QuerySet
+from django.db.models.expressions import RawSQL
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from conversations.search import FoundConversations
+
+PAGING = [
+    OpenApiParameter("page", int, description="From 1 up"),
+    OpenApiParameter("page_size", int, description="At most 100; 20 unless told"),
+]
+CURSORS = [
+    OpenApiParameter("after", str, description="What follows this id; empty for the beginning"),
+    OpenApiParameter("before", str, description="What comes before this id"),
+]
+UNKNOWN = "There is no such item in this list"
+
+
+def numbered(view: APIView, rows: QuerySet[Any] | FoundConversations, serializer: Any) -> Response:
+    pages = _pages()
+    items = pages.paginate_queryset(rows, view.request, view=view)
+    answer: Response = pages.get_paginated_response(serializer(items, many=True).data)
+    return answer
+
+
+def cursor_of(request: Request) -> tuple[str, str] | None:
+    """`after` or `before`, and the id; None where the list is asked for by pages."""
+    given = [
+        (name, request.query_params[name])
+        for name in ("after", "before")
+        if name in request.query_params
+    ]
+    if len(given) > 1:
+        raise ValidationError({"before": "Either before or after, not both"})
+    return given[0] if given else None
+
+
+def beside(
+    request: Request,
+    rows: QuerySet[Any],
+    serializer: Any,
+    *,
+    cursor: tuple[str, str],
+    order: Sequence[str],
+    known: QuerySet[Any],
+) -> Response:
+    """The rows next to the item of a cursor, in order; the item is one of those known.
+
+    All of the order goes in one direction, so that one comparison of rows, which an index
+    answers, tells what comes later.
+    """
+    size = page_size_of(request)
+    name, public_id = cursor
+    is_backwards = name == "before"
+    if public_id or is_backwards:
+        rows = rows.filter(_beyond(known, name, public_id, order))
+    towards = [_reversed(field) for field in order] if is_backwards else order
+    found = list(rows.order_by(*towards)[: size + 1])
+    items = found[:size][::-1] if is_backwards else found[:size]
+    return Response({"items": serializer(items, many=True).data, "has_more": len(found) > size})
+
+
+def page_size_of(request: Request) -> int:
+    size: int = _pages().page_size_of(request)
+    return size
+
+
+def _pages() -> Any:
+    pagination: Any = api_settings.DEFAULT_PAGINATION_CLASS
+    return pagination()
+
+
+def _beyond(known: QuerySet[Any], name: str, public_id: str, order: Sequence[str]) -> RawSQL:
+    columns = [field.removeprefix("-") for field in order]
+    # No id has U+0000, and PostgreSQL takes no text with it.
+    named = known.filter(public_id=public_id) if "\0" not in public_id else known.none()
+    place = named.values_list(*columns).first()
+    if place is None:
+        raise ValidationError({name: UNKNOWN})
+    table = known.model._meta.db_table
+    is_descending = order[0].startswith("-")
+    return RawSQL(  # noqa: S611 - the names and the sign are ours
+        f"({', '.join(f'{table}.{column}' for column in columns)})"
+        f" {'<' if is_descending == (name == 'after') else '>'}"
+        f" ({', '.join('%s' for _ in columns)})",
+        place,
+        output_field=BooleanField(),
+    )
+
+
+def _reversed(field: str) -> str:
+    return field[1:] if field.startswith("-") else f"-{field}"
