@@ -163,6 +163,13 @@ RATES = {
     "messages": env.rate("AGENTPIPE_RATE_MESSAGES", "60/60"),
 }
 
+# Who answers
+
+ANTHROPIC_API_KEY = env.text("ANTHROPIC_API_KEY")
+ANTHROPIC_BASE_URL = env.text("ANTHROPIC_BASE_URL")
+OPENAI_API_KEY = env.text("OPENAI_API_KEY")
+OPENAI_BASE_URL = env.text("OPENAI_BASE_URL")
+
 # How it talks
 
 APPEND_SLASH = False
