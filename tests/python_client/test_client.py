@@ -69,8 +69,10 @@ async def test_the_same_can_be_awaited(server: Server, key: str) -> None:
 
         found = await client.conversation(conversation)
         contents = {message["content"] async for message in client.messages(conversation)}
+        ids = [listed["id"] async for listed in client.conversations(status="INTERRUPTED")]
     assert found["status"] == "INTERRUPTED"
     assert contents == {"0", "1", "2", "3", "4"}
+    assert conversation in ids
 
 
 @pytest.mark.processes
@@ -91,6 +93,7 @@ def test_long_lists_are_read_to_their_end(client: AgentPipe) -> None:
     ids = [found["id"] for found in client.conversations()]
     assert len(ids) == len(set(ids))
     assert len([found for found in ids if found.startswith(f"{conversation}/")]) == 120
+    assert len({found["id"] for found in client.conversations(q='"119"')}) == 2
 
 
 @pytest.mark.processes

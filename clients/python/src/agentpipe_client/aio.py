@@ -143,21 +143,17 @@ class AsyncAgentPipe:
     # Reading
 
     def conversations(self, **filters: Unpack[Filters]) -> AsyncIterator[Json]:
-        """Newest first, asked for page by page as they are taken."""
-        return self._numbered(lambda page: calls.conversations(page, **filters))
+        """Newest first, or best first with `q`; asked for page by page as they are taken."""
+        if filters.get("q"):
+            return self._numbered(lambda page: calls.found_conversations(page, **filters))
+        return self._following(lambda after: calls.conversations(after, **filters))
 
     async def conversation(self, conversation_id: str) -> Json:
         return await self._connection.send(calls.conversation(conversation_id))
 
-    async def messages(self, conversation_id: str, *, after: str = "") -> AsyncIterator[Json]:
+    def messages(self, conversation_id: str, *, after: str = "") -> AsyncIterator[Json]:
         """In order, from the beginning or from behind a message's id."""
-        while True:
-            page = await self._connection.send(calls.messages(conversation_id, after))
-            for message in page["items"]:
-                yield message
-            if not page["has_more"]:
-                return
-            after = page["items"][-1]["id"]
+        return self._following(lambda after: calls.messages(conversation_id, after), after)
 
     async def export_conversation(
         self, conversation_id: str, to: Path, *, form: ExportFormat = "json"
@@ -191,6 +187,17 @@ class AsyncAgentPipe:
         return self._connection.follow(
             calls.conversation_stream(conversation_id), since, on_interruption
         )
+
+    async def _following(
+        self, call: Callable[[str], Call[Json]], after: str = ""
+    ) -> AsyncIterator[Json]:
+        while True:
+            page = await self._connection.send(call(after))
+            for item in page["items"]:
+                yield item
+            if not page["has_more"]:
+                return
+            after = page["items"][-1]["id"]
 
     async def _numbered(self, call: Callable[[int], Call[Json]]) -> AsyncIterator[Json]:
         # What begins meanwhile pushes items on to the next page: they are not shown again.

@@ -143,9 +143,14 @@ def cancel_job(project: str, job_id: str) -> Call[Job]:
 # Reading
 
 
-def conversations(page: int, **filters: Unpack[Filters]) -> Call[Json]:
-    wanted = {name: str(value) for name, value in filters.items()}
-    query = {**wanted, **_page(page)}
+def conversations(after: str, **filters: Unpack[Filters]) -> Call[Json]:
+    query = {**_wanted(filters), "after": after, "page_size": PAGE_SIZE}
+    return Call(method="GET", path="/api/conversations", query=query, read=_as_it_is)
+
+
+def found_conversations(page: int, **filters: Unpack[Filters]) -> Call[Json]:
+    """What is found with `q` is ranked: there is no place in it to go on from."""
+    query = {**_wanted(filters), **_page(page)}
     return Call(method="GET", path="/api/conversations", query=query, read=_as_it_is)
 
 
@@ -194,6 +199,10 @@ def _conversation(conversation_id: str) -> str:
 
 def _segment(name: str) -> str:
     return quote(name, safe="")
+
+
+def _wanted(filters: Filters) -> dict[str, str]:
+    return {name: str(value) for name, value in filters.items()}
 
 
 def _page(page: int) -> dict[str, str]:

@@ -140,20 +140,17 @@ class AgentPipe:
     # Reading
 
     def conversations(self, **filters: Unpack[Filters]) -> Iterator[Json]:
-        """Newest first, asked for page by page as they are taken."""
-        return self._numbered(lambda page: calls.conversations(page, **filters))
+        """Newest first, or best first with `q`; asked for page by page as they are taken."""
+        if filters.get("q"):
+            return self._numbered(lambda page: calls.found_conversations(page, **filters))
+        return self._following(lambda after: calls.conversations(after, **filters))
 
     def conversation(self, conversation_id: str) -> Json:
         return self._connection.send(calls.conversation(conversation_id))
 
     def messages(self, conversation_id: str, *, after: str = "") -> Iterator[Json]:
         """In order, from the beginning or from behind a message's id."""
-        while True:
-            page = self._connection.send(calls.messages(conversation_id, after))
-            yield from page["items"]
-            if not page["has_more"]:
-                return
-            after = page["items"][-1]["id"]
+        return self._following(lambda after: calls.messages(conversation_id, after), after)
 
     def export_conversation(
         self, conversation_id: str, to: Path, *, form: ExportFormat = "json"
@@ -187,6 +184,14 @@ class AgentPipe:
         return self._connection.follow(
             calls.conversation_stream(conversation_id), since, on_interruption
         )
+
+    def _following(self, call: Callable[[str], Call[Json]], after: str = "") -> Iterator[Json]:
+        while True:
+            page = self._connection.send(call(after))
+            yield from page["items"]
+            if not page["has_more"]:
+                return
+            after = page["items"][-1]["id"]
 
     def _numbered(self, call: Callable[[int], Call[Json]]) -> Iterator[Json]:
         # What begins meanwhile pushes items on to the next page: they are not shown again.

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from select import select
 from typing import Any
 
 from agentpipe_client.spool import MOST_BYTES
@@ -42,14 +43,26 @@ class Intake:
         return self._stamped.isoformat().replace("+00:00", "Z")
 
 
-def chunks_with_lines(source: int) -> Iterator[tuple[bytes, list[bytes], bool]]:
-    """What can be read now, the lines it ends, and whether they are whole; at once as it comes."""
+def chunks_with_lines(source: int, alarm: int) -> Iterator[tuple[bytes, list[bytes], bool]]:
+    """What can be read now, the lines it ends, and whether they are whole; at once as it comes.
+
+    Something to read from `alarm` says that a signal waits to be handled.
+    """
     rest = b""
-    while chunk := os.read(source, CHUNK):
+    while chunk := _read(source, alarm):
         *lines, rest = (rest + chunk).split(b"\n")
         yield chunk, lines, True
     if rest:
         yield b"", [rest], False
+
+
+def _read(source: int, alarm: int) -> bytes:
+    while True:
+        readable, _, _ = select([source, alarm], [], [])
+        if alarm in readable:
+            os.read(alarm, CHUNK)
+        if source in readable:
+            return os.read(source, CHUNK)
 
 
 def _event(line: bytes) -> dict[str, Any] | None:

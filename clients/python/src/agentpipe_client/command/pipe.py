@@ -1,6 +1,7 @@
 """`agentpipe pipe`: the output of a recording tool, sent to the server as it comes."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -66,7 +67,7 @@ def pipe(client: AgentPipe, home: Path, *, is_tee: bool, wait_s: float) -> int:
     sender.start()
     intake = Intake()
     with PatientInterrupts() as interrupts:
-        for chunk, lines, is_whole in chunks_with_lines(sys.stdin.fileno()):
+        for chunk, lines, is_whole in chunks_with_lines(sys.stdin.fileno(), interrupts.alarm):
             if lines:
                 spool.append([intake.take(line, is_whole=is_whole) for line in lines])
                 sender.wake()
@@ -92,17 +93,27 @@ def flush(client: AgentPipe, of_server: Path, home: Path, *, wait_s: float | Non
 
 
 class PatientInterrupts:
-    """One Ctrl-C also reaches the program that writes: what that says last is still read."""
+    """One Ctrl-C also reaches the program that writes: what that says last is still read.
+
+    A Ctrl-C in the moment before a read begins would not be noticed until that read ends: so each
+    also puts a byte into `alarm`.
+    """
 
     def __init__(self) -> None:
         self.is_patient = True
+        self.alarm, self._ring = os.pipe()
+        os.set_blocking(self._ring, False)
 
     def __enter__(self) -> Self:
         self._known = signal.signal(signal.SIGINT, self._interrupted)
+        self._known_ring = signal.set_wakeup_fd(self._ring)
         return self
 
     def __exit__(self, *error: object) -> None:
+        signal.set_wakeup_fd(self._known_ring)
         signal.signal(signal.SIGINT, self._known)
+        os.close(self.alarm)
+        os.close(self._ring)
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         if not self.is_patient:
