@@ -3,7 +3,8 @@
 Totals are counted in the transactions that write and delete messages, in one statement that takes
 its rows in the order of their keys: transactions that count the same hours wait, and never for
 each other. So a transaction counts once, after its rows are written and before the log's topics
-are locked. What a message is counted under never changes: its time, agent type and model, and the
+are locked; only a deletion comes here later, with the topic of a conversation that nobody else can
+have. What a message is counted under never changes: its time, agent type and model, and the
 source of its conversation.
 """
 
@@ -51,15 +52,22 @@ _COUNT = f"""{_INTO}
         %s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[]
     ) {_ADD}
 """  # noqa: S608 - the names are ours
-_UNCOUNT = f"""{_INTO}
-    SELECT m.project_id, date_trunc('hour', m.timestamp, 'UTC'), left(c.source, {NAME_LENGTH}),
-        left(m.agent_type, {NAME_LENGTH}), left(m.model, {NAME_LENGTH}), -count(*),
-        -coalesce(sum(m.input_tokens), 0), -coalesce(sum(m.output_tokens), 0),
-        -coalesce(sum(m.total_tokens), 0), -coalesce(sum(m.cost), 0),
-        -coalesce(sum(m.duration_ms), 0)
-    FROM conversations_message m JOIN conversations_conversation c ON c.id = m.conversation_id
-    WHERE c.id = %s
-    GROUP BY 1, 2, 3, 4, 5 {_ADD}
+_DELETE = f"""
+    WITH gone AS (
+        DELETE FROM conversations_message m USING conversations_conversation c
+        WHERE m.conversation_id = %s AND c.id = m.conversation_id
+        RETURNING m.project_id, date_trunc('hour', m.timestamp, 'UTC') AS hour, c.source,
+            m.agent_type, m.model, m.input_tokens, m.output_tokens, m.total_tokens, m.cost,
+            m.duration_ms
+    ), left_over AS ({_INTO}
+        SELECT project_id, hour, left(source, {NAME_LENGTH}), left(agent_type, {NAME_LENGTH}),
+            left(model, {NAME_LENGTH}), -count(*),
+            -coalesce(sum(input_tokens), 0), -coalesce(sum(output_tokens), 0),
+            -coalesce(sum(total_tokens), 0), -coalesce(sum(cost), 0),
+            -coalesce(sum(duration_ms), 0)
+        FROM gone GROUP BY 1, 2, 3, 4, 5 {_ADD}
+    )
+    SELECT (SELECT count(*) FROM gone), array(SELECT id FROM left_over WHERE messages = 0)
 """  # noqa: S608
 
 
@@ -90,14 +98,19 @@ def count(project: Project, messages: Iterable[Message]) -> None:
             cursor.execute(_COUNT, [project.pk, *map(list, zip(*rows, strict=True))])
 
 
-def uncount(conversation: Conversation) -> None:
-    """Take a conversation's messages out of the totals, in the transaction that deletes them."""
+def delete_messages(conversation: Conversation) -> int:
+    """Delete a conversation's messages and take them out of the totals; says how many went.
+
+    In one statement, which comes to the totals last: others who count wait for the end of the
+    transaction, and not for the messages.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_UNCOUNT, [conversation.pk])
-        empty = [key for key, messages in cursor.fetchall() if not messages]
+        cursor.execute(_DELETE, [conversation.pk])
+        count, empty = cursor.fetchone()
     if empty:
         # The statement above has locked them: nobody counts here before this commits.
         HourlyTotal.objects.filter(pk__in=empty).delete()
+    return int(count)
 
 
 @dataclass(slots=True, kw_only=True)

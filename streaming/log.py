@@ -158,25 +158,19 @@ def erase(topic: str) -> list[str]:
         found = cursor.fetchone()
         if found is None:
             return []
+        # One statement: of a long topic, a list of all that goes is more than memory should hold.
         cursor.execute(
-            "WITH gone AS (DELETE FROM streaming_entry WHERE topic_id = %s RETURNING body_id)"
-            " UPDATE streaming_eventbody SET kind = %s, subject = '', payload = '{}'"
-            " FROM gone WHERE id = body_id RETURNING id",
-            [found[0], ERASED],
+            "WITH gone AS (DELETE FROM streaming_entry WHERE topic_id = %(topic)s"
+            " RETURNING body_id), told AS (SELECT e.body_id, e.topic_id FROM gone"
+            " JOIN streaming_entry e USING (body_id) WHERE e.topic_id <> %(topic)s),"
+            " emptied AS (UPDATE streaming_eventbody SET kind = %(kind)s, subject = '',"
+            " payload = '{}' WHERE id IN (SELECT body_id FROM told)),"
+            " dropped AS (DELETE FROM streaming_eventbody"
+            " WHERE id IN (SELECT body_id FROM gone EXCEPT SELECT body_id FROM told))"
+            " SELECT name FROM streaming_topic WHERE id IN (SELECT topic_id FROM told)",
+            {"topic": found[0], "kind": ERASED},
         )
-        bodies = [row[0] for row in cursor.fetchall()]
-        cursor.execute(
-            "SELECT DISTINCT t.name FROM streaming_entry e JOIN streaming_topic t"
-            " ON t.id = e.topic_id WHERE e.body_id = ANY(%s)",
-            [bodies],
-        )
-        others = [row[0] for row in cursor.fetchall()]
-        cursor.execute(
-            "DELETE FROM streaming_eventbody WHERE id = ANY(%s) AND NOT EXISTS"
-            " (SELECT 1 FROM streaming_entry WHERE body_id = streaming_eventbody.id)",
-            [bodies],
-        )
-        return others
+        return [row[0] for row in cursor.fetchall()]
 
 
 def trim(*, older_than: timedelta, chunk: int = 5_000) -> int:

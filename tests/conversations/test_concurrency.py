@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -9,11 +10,12 @@ from typing import TypeVar
 from uuid import uuid4
 
 import pytest
-from django.db import connections
+from django.db import connection, connections, transaction
 
 from conversations.ingest.dispatch import Answer
 from conversations.ingest.receive import receive
-from conversations.models import Conversation, Message, Project, Receipt
+from conversations.models import Conversation, HourlyTotal, Message, Project, Receipt
+from conversations.services import delete_conversation
 from streaming.log import read_after
 from tests.clients import NOW, Json, opened, said, started, told
 
@@ -200,3 +202,46 @@ def test_a_session_sent_from_many_threads_is_whole(project: Project) -> None:
     assert sorted(kinds) == sorted(
         ["conversation.started", "conversation.completed", *["message.created"] * 20]
     )
+
+
+def test_others_are_recorded_while_a_conversation_is_being_deleted(project: Project) -> None:
+    """Also where they are counted in the same hour: a long conversation takes its time."""
+    receive([message(name, 1) | {"timestamp": NOW} for name in ("long", "other")], project=project)
+    going = Conversation.objects.get(public_id="long")
+    with ThreadPoolExecutor(2) as threads:
+        with transaction.atomic():
+            # Holds the deletion up among the messages.
+            held = Message.objects.select_for_update().get(conversation=going)
+            deletion = threads.submit(closing(lambda: delete_conversation(going)))
+            wait_until(is_anyone_waiting, within_s=10)
+            said_meanwhile = message("other", 2) | {"timestamp": NOW}
+            recording = threads.submit(closing(lambda: receive([said_meanwhile], project=project)))
+            assert recording.result(timeout=10)[0].status == 201
+            assert not deletion.done()
+        assert deletion.result(timeout=10)["messages"] == 1
+
+    assert not Message.objects.filter(pk=held.pk).exists()
+    assert HourlyTotal.objects.get().messages == 2
+
+
+def closing(deed: Callable[[], T]) -> Callable[[], T]:
+    def run() -> T:
+        try:
+            return deed()
+        finally:
+            connections.close_all()
+
+    return run
+
+
+def is_anyone_waiting() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
+def wait_until(is_so: Callable[[], bool], *, within_s: float) -> None:
+    deadline = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
