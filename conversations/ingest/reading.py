@@ -60,18 +60,15 @@ def _no_constant(name: str) -> Any:
 
 
 def _is_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [item for value in level for item in _items(value)]
-        if not level:
-            return False
-    return True
-
-
-def _items(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(DEEPEST - 1):
+        level = [
+            item
+            for outer in level
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(item, (dict, list))
+        ]
+    return any(level)
 
 
 def _fit(value: Any) -> Any:

@@ -31,12 +31,8 @@ def parse_time(value: object) -> datetime:
     date, clock, fraction, offset = found.groups()
     fraction = (fraction or "").ljust(6, "0")[:6]
     offset = "+00:00" if not offset or offset in "Zz" else offset
-    try:
-        clock = clock if clock.count(":") == 2 else f"{clock}:00"
-        moment = datetime.fromisoformat(f"{date}T{clock}.{fraction}{offset}")
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise PydanticCustomError("invalid_time", "There is no such date and time") from error
+    clock = clock if clock.count(":") == 2 else f"{clock}:00"
+    return _moment(f"{date}T{clock}.{fraction}{offset}")
 
 
 def strict_time(value: object) -> datetime:
@@ -45,7 +41,14 @@ def strict_time(value: object) -> datetime:
         raise PydanticCustomError(
             "invalid_time", "Expected an ISO 8601 date and time with an offset, such as Z"
         )
-    return parse_time(value)
+    return _moment(value)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise PydanticCustomError("invalid_time", "There is no such date and time") from error
 
 
 def _number(value: object) -> int | float:
@@ -55,6 +58,8 @@ def _number(value: object) -> int | float:
 
 
 def _integer(value: object) -> int:
+    if type(value) is int:
+        return value
     number = _number(value)
     if isinstance(number, float):
         if not math.isfinite(number):
