@@ -202,9 +202,17 @@ class Participant(models.Model):
 
 
 class Message(models.Model):
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, db_index=False)
+    # Written under the lock of its conversation, which takes it along when it is deleted, under
+    # the same lock. Constraints would look for both again, as long as all the rest takes.
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, db_index=False, db_constraint=False
+    )
     conversation = models.ForeignKey(
-        Conversation, on_delete=models.CASCADE, related_name="messages", db_index=False
+        Conversation,
+        on_delete=models.CASCADE,
+        related_name="messages",
+        db_index=False,
+        db_constraint=False,
     )
     public_id = models.CharField(max_length=200)
     agent_id = models.TextField(blank=True)
@@ -358,9 +366,11 @@ class SearchDocument(models.Model):
 class Unindexed(models.Model):
     """What search has yet to read: a message, or without one a conversation's name and prompt."""
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, db_index=False)
-    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE)
-    # Deleted with its conversation, by the conversation: a constraint would look for each message.
+    # Without constraints, like the message itself: written and deleted together with it.
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, db_index=False, db_constraint=False
+    )
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, db_constraint=False)
     message = models.ForeignKey(
         Message, on_delete=models.DO_NOTHING, null=True, db_index=False, db_constraint=False
     )
