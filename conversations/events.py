@@ -11,6 +11,7 @@ from streaming.events import iso
 
 if TYPE_CHECKING:
     from conversations.models import Conversation, IngestJob, Message, Participant, RawEvent
+    from conversations.recording.messages import NewMessage
 
 Json = dict[str, Any]
 
@@ -88,7 +89,7 @@ def participant_shape(participant: "Participant") -> Json:
     }
 
 
-def message_shape(message: "Message", *, conversation: str) -> Json:
+def message_shape(message: "Message | NewMessage", *, conversation: str) -> Json:
     return {
         "id": message.public_id,
         "conversationId": conversation,
@@ -184,7 +185,7 @@ def conversation_started(
     )
 
 
-def message_created(message: "Message", *, conversation: str) -> IngestEvent:
+def message_created(message: "Message | NewMessage", *, conversation: str) -> IngestEvent:
     return IngestEvent(
         kind="message.created",
         occurred_at=message.timestamp,

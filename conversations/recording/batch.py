@@ -19,7 +19,7 @@ class Recording:
         self.project = project
         self.deliveries = deliveries
         self.known = Known(project, deliveries, now=now)
-        self.rows = Rows(project)
+        self.rows = Rows(project, now=now)
         self.decisions = Decisions(self.known, self.rows, now=now)
 
     def run(self) -> list[Outcome]:

@@ -18,8 +18,9 @@ from conversations.changes import (
     StartConversation,
     UnknownConversation,
 )
-from conversations.models import Conversation, Message, Participant, RawEvent, new_id
+from conversations.models import Conversation, Participant, RawEvent, new_id
 from conversations.recording.known import Known
+from conversations.recording.messages import NewMessage
 from conversations.recording.rows import Rows
 from streaming.events import iso
 
@@ -148,12 +149,11 @@ class Decisions:
         )
         return _new(conversation, message.public_id)
 
-    def _message(self, conversation: Conversation, change: AddMessage) -> Message:
+    def _message(self, conversation: Conversation, change: AddMessage) -> NewMessage:
         number = change.sequence_number
         if number is None:
             number = min(conversation.last_sequence_number + 1, LARGEST_NUMBER)
-        return Message(
-            project=self.project,
+        return NewMessage(
             conversation=conversation,
             public_id=change.message_id or new_id(),
             agent_id=change.agent_id,
@@ -172,7 +172,6 @@ class Decisions:
             total_tokens=change.total_tokens,
             cost=change.cost,
             metadata=change.metadata,
-            created_at=self.now,
         )
 
     def _end(self, change: EndConversation) -> Outcome:
@@ -282,7 +281,7 @@ def _new(conversation: Conversation | None, made_id: str = "") -> Recorded:
     )
 
 
-def _count(conversation: Conversation, message: Message) -> None:
+def _count(conversation: Conversation, message: NewMessage) -> None:
     conversation.total_messages += 1
     conversation.total_tokens += message.total_tokens or 0
     conversation.total_cost += message.cost or 0

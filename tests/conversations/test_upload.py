@@ -9,7 +9,7 @@ from channels.db import database_sync_to_async
 from django.db import DataError
 
 from conversations.models import Conversation, Message, Participant, Project
-from conversations.recording import rows
+from conversations.recording.messages import write_messages
 from conversations.services import make_key
 from tests.clients import Api, Json, sse
 
@@ -127,14 +127,11 @@ async def test_of_uploads_that_race_one_wins(api: Api) -> None:
 async def test_a_session_that_cannot_be_stored_leaves_nothing(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = rows._copy_messages
-
-    def fail_halfway(messages: Any) -> None:
-        copy(messages[:30])
-        messages[0].pk = None
+    def fail_halfway(messages: Any, **options: Any) -> None:
+        write_messages(messages[:30], **options)
         raise DataError("the disk is full")
 
-    monkeypatch.setattr(rows, "_copy_messages", fail_halfway)
+    monkeypatch.setattr("conversations.recording.rows.write_messages", fail_halfway)
     answer = await upload(api, session(*["x"] * 60))
     assert answer.status_code == 500
     monkeypatch.undo()
