@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.contrib.auth.models import User
-from django.db import connections
+from django.contrib.auth.models import Permission, User
+from django.contrib.contenttypes.models import ContentType
+from django.core.management.commands import flush
+from django.db import connection, connections, transaction
 from django.db.backends.postgresql.base import DatabaseWrapper
 
 from agentpipe.api import throttling
@@ -24,6 +26,26 @@ def _drained_pool(django_db_setup: None) -> Iterator[None]:
     assert isinstance(wrapper, DatabaseWrapper)
     wrapper.close()
     wrapper.close_pool()  # type: ignore[attr-defined]  # not in the stubs
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_flush() -> Iterator[None]:
+    """Between tests, tables are emptied by what is in them: little.
+
+    Django truncates them all and makes its permissions anew, which takes longer than most tests.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flush.Command, "handle", lambda self, **options: _empty_tables())
+        yield
+
+
+def _empty_tables() -> None:
+    lasting = {ContentType._meta.db_table, Permission._meta.db_table}
+    names = connection.introspection.django_table_names(only_existing=True, include_views=False)
+    with transaction.atomic(), connection.cursor() as cursor:
+        for name in names:
+            if name not in lasting:
+                cursor.execute(f"DELETE FROM {connection.ops.quote_name(name)}")
 
 
 @pytest.fixture(autouse=True)
