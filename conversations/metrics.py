@@ -77,12 +77,7 @@ def count(project: Project, messages: Iterable[Message]) -> None:
     with localcontext() as context:
         context.prec = DIGITS
         for message in messages:
-            key = (
-                message.timestamp.astimezone(UTC).replace(minute=0, second=0, microsecond=0),
-                message.conversation.source[:NAME_LENGTH],
-                message.agent_type[:NAME_LENGTH],
-                message.model[:NAME_LENGTH],
-            )
+            key = _counted_under(message)
             sums = totals.get(key)
             if sums is None:
                 sums = totals[key] = [0, 0, 0, 0, Decimal(0), 0]
@@ -96,6 +91,35 @@ def count(project: Project, messages: Iterable[Message]) -> None:
         rows = [(*key, *sums) for key, sums in totals.items()]
         with connection.cursor() as cursor:
             cursor.execute(_COUNT, [project.pk, *map(list, zip(*rows, strict=True))])
+
+
+def count_more(
+    message: "Message", *, input_tokens: int, output_tokens: int, cost: Decimal, duration_ms: int
+) -> None:
+    """Add what a message that is counted already has used since."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _COUNT,
+            [
+                message.project_id,
+                *([value] for value in _counted_under(message)),
+                [0],
+                [input_tokens],
+                [output_tokens],
+                [input_tokens + output_tokens],
+                [cost],
+                [duration_ms],
+            ],
+        )
+
+
+def _counted_under(message: "Message | NewMessage") -> tuple[datetime, str, str, str]:
+    return (
+        message.timestamp.astimezone(UTC).replace(minute=0, second=0, microsecond=0),
+        message.conversation.source[:NAME_LENGTH],
+        message.agent_type[:NAME_LENGTH],
+        message.model[:NAME_LENGTH],
+    )
 
 
 def delete_messages(conversation: Conversation) -> int:
