@@ -14,7 +14,14 @@ from django.db import connection, connections, transaction
 
 from conversations.ingest.dispatch import Answer
 from conversations.ingest.receive import receive
-from conversations.models import Conversation, HourlyTotal, Message, Project, Receipt
+from conversations.models import (
+    Conversation,
+    HourlyTotal,
+    Message,
+    Project,
+    Receipt,
+    Unindexed,
+)
 from conversations.services import delete_conversation
 from streaming.log import read_after
 from tests.clients import NOW, Json, opened, said, started, told
@@ -222,6 +229,21 @@ def test_others_are_recorded_while_a_conversation_is_being_deleted(project: Proj
 
     assert not Message.objects.filter(pk=held.pk).exists()
     assert HourlyTotal.objects.get().messages == 2
+
+
+def test_what_comes_while_its_conversation_goes_leaves_no_row_behind(project: Project) -> None:
+    """No constraint looks after messages: whoever writes one holds its conversation."""
+    receive([message("s-1", 1)], project=project)
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            delete_conversation(Conversation.objects.get())
+            late = threads.submit(closing(lambda: receive([message("s-1", 2)], project=project)))
+            wait_until(is_anyone_waiting, within_s=10)
+        [answer] = late.result(timeout=10)
+
+    assert answer.status == 201
+    assert not Message.objects.exists()
+    assert not Unindexed.objects.exists()
 
 
 def closing(deed: Callable[[], T]) -> Callable[[], T]:
