@@ -8,14 +8,10 @@ from django.db.models import QuerySet
 
 from conversations.models import Conversation, Project
 from conversations.search.index import LONGEST_NAME, PIECE, catch_up
+from conversations.search.newest import newest
 from conversations.search.query import Query, read_query
 from conversations.search.snippets import Snippet, snippet
-from streaming.publish import transactional
 
-# So many of the newest documents that match are ranked: a common word is as quick as a rare one.
-CANDIDATES = 2000
-# The index knows words and not their order, so that of so many of the newest is looked at.
-EXAMINED = 20_000
 MATCHES_SHOWN = 3
 # The newest of the candidates counts for so much more than the oldest.
 RECENCY = 0.25
@@ -98,43 +94,17 @@ class FoundConversations:
         ]
 
 
-@transactional
 def _hits(project: Project, query: Query, within: QuerySet[Conversation] | None) -> list[Hit]:
     """The best document of each place among the newest that match, best first."""
-    narrowed, parameters = "", ()
-    if within is not None:
-        chosen, parameters = within.order_by().values("pk").query.sql_with_params()
-        narrowed = f" AND conversation_id IN ({chosen})"
-    with connection.cursor() as cursor:
-        # Compiling takes longer than these run; documents are sorted with their words.
-        cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
-        cursor.execute(
-            # The conversations are narrowed by Django's own SQL, with its parameters.
-            "SELECT conversation_id, message_id, start, ts_rank(words, %s::tsquery, 1) FROM ("  # noqa: S608
-            " SELECT id, conversation_id, message_id, start, words"
-            " FROM conversations_searchdocument"
-            f" WHERE project_id = %s AND words @@ %s::tsquery{narrowed}"
-            " ORDER BY id * -1 LIMIT %s"
-            ") newest WHERE words @@ %s::tsquery ORDER BY id DESC LIMIT %s",
-            [
-                query.whole,
-                project.pk,
-                query.unordered,
-                *parameters,
-                EXAMINED if query.has_order else CANDIDATES,
-                query.whole,
-                CANDIDATES,
-            ],
-        )
-        rows = cursor.fetchall()
+    found = newest(project, query, within=within)
     hits = [
         Hit(
-            conversation_id=conversation,
-            message_id=message,
-            start=start,
-            rank=rank * (1 + RECENCY * (1 - place / len(rows))),
+            conversation_id=one.conversation_id,
+            message_id=one.message_id,
+            start=one.start,
+            rank=one.rank * (1 + RECENCY * (1 - place / len(found))),
         )
-        for place, (conversation, message, start, rank) in enumerate(rows)
+        for place, one in enumerate(found)
     ]
     best: dict[tuple[int, int | None], Hit] = {}
     for hit in sorted(hits, key=lambda hit: hit.rank, reverse=True):

@@ -221,13 +221,37 @@ async def test_filters_narrow_a_search(api: Api) -> None:
 async def test_a_filter_is_applied_before_the_newest_are_ranked(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("conversations.search.finding.CANDIDATES", 2)
+    monkeypatch.setattr("conversations.search.newest.CANDIDATES", 2)
     await api.start("old", mode="reactive", initial_prompt="tigers")
     for conversation in ("s-1", "s-2", "s-3"):
         await api.start(conversation, initial_prompt="tigers")
 
     assert await found(api, "tigers") == ["s-3", "s-2"]
     assert await found(api, "tigers", mode="reactive") == ["old"]
+
+
+async def test_the_newest_are_found_however_far_back_they_are(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Among the near ones, in the stretch that they suggest, and in all that is older."""
+    monkeypatch.setattr("conversations.search.newest.TELLING", 2)
+    monkeypatch.setattr("conversations.search.newest.CANDIDATES", 6)
+    tigers = ["far-1", "far-2", "mid-1", "mid-2", "near-1", "near-2"]
+    for number, name in enumerate(tigers):
+        await api.start(name, initial_prompt="big tigers" if number % 2 else "tigers big")
+        for other in range(1 if name.startswith("near") else 4):
+            await api.start(f"{name}-{other}", initial_prompt="lions")
+
+    for near in (1, 3, 4, 8, 100):
+        monkeypatch.setattr("conversations.search.newest.NEAR", near)
+        assert set(await found(api, "tigers")) == set(tigers), near
+        assert set(await found(api, '"big tigers"')) == {"far-2", "mid-2", "near-2"}, near
+        assert set(await found(api, "tigers -lions", mode="round-robin")) == set(tigers), near
+        assert await found(api, "bears") == []
+    monkeypatch.setattr("conversations.search.newest.CANDIDATES", 4)
+    for near in (1, 3, 4, 8, 100):
+        monkeypatch.setattr("conversations.search.newest.NEAR", near)
+        assert set(await found(api, "tigers")) == set(tigers[2:]), near
 
 
 async def test_a_search_has_pages(api: Api) -> None:
