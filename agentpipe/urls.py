@@ -23,7 +23,10 @@ OPEN: dict[str, Any] = {
     "throttle_classes": [],
 }
 
+admin.site.site_header = admin.site.site_title = "AgentPipe"
+
 urlpatterns = [
+    path("", include("agents.urls")),
     path("", include("conversations.urls")),
     path("api/realtime/stats", RealtimeStatsView.as_view()),
     path("api/stream-tokens", StreamTokensView.as_view()),

@@ -1,5 +1,5 @@
 """The record for those who run the server."""
 
-from conversations.admin import behind, keys, projects, record, traffic
+from conversations.admin import behind, jobs, keys, projects, record, traffic
 
-__all__ = ["behind", "keys", "projects", "record", "traffic"]
+__all__ = ["behind", "jobs", "keys", "projects", "record", "traffic"]

@@ -18,10 +18,7 @@ class IngestJobAdmin(ReadOnly):
         "project",
         "status",
         "progress",
-        "new",
-        "known",
-        "repaired",
-        "failed",
+        "found",
         "created_at",
     )
     list_filter = ("status", "project")
@@ -39,6 +36,10 @@ class IngestJobAdmin(ReadOnly):
         return format_html(
             '<progress max="100" value="{}"></progress> {} %', job.percentage, job.percentage
         )
+
+    @admin.display
+    def found(self, job: IngestJob) -> str:
+        return f"{job.new} new, {job.known} known, {job.repaired} repaired, {job.failed} failed"
 
     @admin.action(description="Cancel the selected imports", permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[IngestJob]) -> None:
