@@ -67,7 +67,7 @@ _DELETE = f"""
             -coalesce(sum(duration_ms), 0)
         FROM gone GROUP BY 1, 2, 3, 4, 5 {_ADD}
     )
-    SELECT (SELECT count(*) FROM gone), array(SELECT id FROM left_over WHERE messages = 0)
+    SELECT id FROM left_over WHERE messages = 0
 """  # noqa: S608
 
 
@@ -128,13 +128,14 @@ def delete_messages(conversation: Conversation) -> int:
     In one statement, which comes to the totals last: others who count wait for the end of the
     transaction, and not for the messages.
     """
+    count = conversation.messages.count()
     with connection.cursor() as cursor:
         cursor.execute(_DELETE, [conversation.pk])
-        count, empty = cursor.fetchone()
+        empty = [row[0] for row in cursor.fetchall()]
     if empty:
         # The statement above has locked them: nobody counts here before this commits.
         HourlyTotal.objects.filter(pk__in=empty).delete()
-    return int(count)
+    return count
 
 
 @dataclass(slots=True, kw_only=True)
