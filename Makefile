@@ -1,7 +1,9 @@
 # Needs Python 3.11 or newer and make, and nothing else: everything is installed into .uv and .venv.
-# PYTHON names the interpreter, ARGS goes to pytest: make test ARGS="tests/roads -x"
+# PYTHON names the interpreter, ARGS goes to pytest: make test ARGS="tests/roads -x",
+# BENCH names one of benchmarks/README.md.
 
 PYTHON ?= python3
+BENCH ?= fanout
 UV_VERSION := 0.13.8
 # The certificates that the machine trusts: companies with a proxy of their own add theirs there.
 UV := UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=.venv .uv/bin/uv
@@ -50,8 +52,8 @@ check: house lint types test ## all of the above, as CI does
 faults: .venv/synced ## run the long forms of the fault tests
 	AGENTPIPE_FAULTS=long $(IN) -m pytest tests/faults $(ARGS)
 
-bench: .venv/synced ## measure the fan-out to many readers
-	$(IN) -m benchmarks.fanout
+bench: .venv/synced ## measure the fan-out to many readers (BENCH=pages make bench for another)
+	$(IN) -m benchmarks.$(BENCH)
 
 .venv/synced: pyproject.toml uv.lock .uv/$(UV_VERSION)
 	@$(UV) sync --locked --quiet --python .uv/bin/python
