@@ -162,8 +162,16 @@ class Conversation(models.Model):
             models.UniqueConstraint("project", "original", name="one_upload_per_original_id"),
         ]
         indexes = [
+            # With all that a summary counts, so that it need not read the conversations.
             models.Index(
-                fields=["project", "-started_at", "-id"], name="conversations_newest_first"
+                fields=["project", "-started_at", "-id"],
+                include=["status", "source"],
+                name="conversations_newest_first",
+            ),
+            models.Index(
+                fields=["project"],
+                condition=models.Q(status="ACTIVE"),
+                name="conversations_active",
             ),
         ]
 
