@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from agentpipe import embedded
-from agentpipe.embedded import Postgres, address, command_of
+from agentpipe.embedded import Postgres, address, cache_size, command_of, memory
 from agentpipe.env import BadSetting
 from tests.services import THROWAWAY
 
@@ -51,6 +51,22 @@ def test_nothing_may_be_lost_and_nobody_listens_on_a_port(folder: Path) -> None:
         assert ask(folder, "SHOW listen_addresses") == ""
     finally:
         postgres.stop()
+
+
+@pytest.mark.parametrize(
+    ("limit", "cache"), [("67108864", "32MB"), ("1073741824", "256MB"), ("4294967296", "1GB")]
+)
+def test_its_cache_is_a_part_of_the_memory_that_it_may_use(
+    limit: str, cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "memory.max"
+    file.write_text(f"{limit}\n")
+    monkeypatch.setattr(embedded, "CGROUP_LIMIT", file)
+    assert memory() == int(limit)
+    assert f"{cache_size(memory()) // 2**20}MB".replace("1024MB", "1GB") == cache
+
+    file.write_text("max\n")
+    assert memory() > int(limit)
 
 
 def test_a_later_start_finds_what_was_kept(folder: Path, start: Start) -> None:
