@@ -1,6 +1,7 @@
 """The one settings file. Machines differ by their environment; `.env.example` lists all of it."""
 
 from pathlib import Path
+from typing import Any
 
 import django_stubs_ext
 
@@ -169,6 +170,36 @@ ANTHROPIC_API_KEY = env.text("ANTHROPIC_API_KEY")
 ANTHROPIC_BASE_URL = env.text("ANTHROPIC_BASE_URL")
 OPENAI_API_KEY = env.text("OPENAI_API_KEY")
 OPENAI_BASE_URL = env.text("OPENAI_BASE_URL")
+ANTHROPIC_MODEL = env.text("AGENTPIPE_ANTHROPIC_MODEL", "claude-sonnet-4-5")
+OPENAI_MODEL = env.text("AGENTPIPE_OPENAI_MODEL", "gpt-5")
+TOOLS = ("search_record", "read_conversation", "write_file", "read_file", "list_files", "task")
+MODEL = {
+    "backend": "agents.backends.models.Model",
+    "prompt": (
+        "You stand beside a record of the conversations that a team's AI agents have had. Plan"
+        " before you begin where a task has several steps, look things up in the record instead"
+        " of guessing, and say which conversations an answer comes from."
+    ),
+    "tools": TOOLS,
+}
+GUIDE = {"backend": "agents.backends.guide.Guide", "tools": TOOLS[:2]}
+CLAUDE = {**MODEL, "model": f"anthropic:{ANTHROPIC_MODEL}"}
+GPT = {**MODEL, "model": f"openai:{OPENAI_MODEL}"}
+# By the names under which they are asked. Without a model's key, the guide answers.
+AGENTS: dict[str, dict[str, Any]] = {
+    "default": {
+        "name": "Assistant",
+        **(CLAUDE if ANTHROPIC_API_KEY else GPT if OPENAI_API_KEY else GUIDE),
+    },
+    "guide": {"name": "Guide", **GUIDE},
+    "claude": {"name": "Claude", **CLAUDE},
+    "gpt": {"name": "GPT", **GPT},
+    "scripted": {
+        "name": "Scripted",
+        "backend": "agents.backends.scripted.Scripted",
+        "tools": TOOLS,
+    },
+}
 
 # How it talks
 
@@ -216,10 +247,14 @@ STREAMING_TOPICS = {
     "project": "conversations.access.project_topic",
     "conversation": "conversations.access.conversation_topic",
     "ingest": "conversations.access.ingest_topic",
+    "message": "agents.access.message_topic",
+    "run": "agents.access.run_topic",
 }
+# What else goes with a conversation that is deleted: by name, what deletes it and counts it.
+CONVERSATION_PARTS = {"runs": "agents.services.delete_runs"}
 STREAM_HEARTBEAT_S = 15
 STREAM_PULSE_S = 1
-PROCRASTINATE_IMPORT_PATHS = ["conversations.upload.tasks"]
+PROCRASTINATE_IMPORT_PATHS = ["agents.tasks", "conversations.upload.tasks"]
 STREAM_RETENTION_DAYS = env.integer("AGENTPIPE_STREAM_RETENTION_DAYS", 30, least=0, most=36500)
 
 # What it says of itself

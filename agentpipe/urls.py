@@ -26,6 +26,7 @@ OPEN: dict[str, Any] = {
 admin.site.site_header = admin.site.site_title = "AgentPipe"
 
 urlpatterns = [
+    path("", include("agents.urls")),
     path("", include("conversations.urls")),
     path("api/realtime/stats", RealtimeStatsView.as_view()),
     path("api/stream-tokens", StreamTokensView.as_view()),

@@ -148,7 +148,7 @@ def job_for(caller: Caller, public_id: str, *, project: Project | None = None) -
 def project_topic(caller: Caller, name: str) -> str:
     """The topic behind `project:NAME`."""
     try:
-        return _within_token(caller, project_for(caller, name).topic)
+        return within_token(caller, project_for(caller, name).topic)
     except ProjectNotFound as error:
         raise TopicUnknown from error
 
@@ -156,7 +156,7 @@ def project_topic(caller: Caller, name: str) -> str:
 def conversation_topic(caller: Caller, public_id: str) -> str:
     """The topic behind `conversation:ID`."""
     try:
-        return _within_token(caller, conversation_for(caller, public_id).topic)
+        return within_token(caller, conversation_for(caller, public_id).topic)
     except ConversationNotFound as error:
         raise TopicUnknown from error
 
@@ -173,7 +173,7 @@ def followed_job(caller: Caller, name: str) -> IngestJob:
         job = job_for(caller, public_id, project=project if project_name else None)
     except (ProjectNotFound, JobNotFound) as error:
         raise TopicUnknown from error
-    _within_token(caller, job.topic)
+    within_token(caller, job.topic)
     return job
 
 
@@ -188,7 +188,7 @@ def check_rates(rates: object) -> dict[str, str]:
     return rates
 
 
-def _within_token(caller: Caller, topic: str) -> str:
+def within_token(caller: Caller, topic: str) -> str:
     if caller.only_topic not in {None, topic}:
         raise TopicUnknown
     return topic

@@ -1,11 +1,13 @@
 """What changes the record: one function writes events, however many; and keys."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from conversations import events, metrics, search
 from conversations.changes import Delivery, Json, Outcome
@@ -80,10 +82,9 @@ def delete_conversation(conversation: Conversation) -> dict[str, int]:
     Only its id is remembered, so that events which come late are dropped.
     """
     locked = _locked(conversation)
-    gone = {
-        name: model._default_manager.filter(conversation=locked.pk)._raw_delete("default")
-        for name, model in PARTS.items()
-    }
+    gone = {name: delete(locked) for name, delete in _parts_of_higher_floors()}
+    for name, model in PARTS.items():
+        gone[name] = model._default_manager.filter(conversation=locked.pk)._raw_delete("default")
     erase(locked.topic)
     project, topic, public_id = locked.project, locked.topic, locked.public_id
     # Last of what takes long: from here to COMMIT, others who are counted in the same hours wait.
@@ -94,6 +95,11 @@ def delete_conversation(conversation: Conversation) -> dict[str, int]:
     publish(events.conversation_deleted(public_id, at=now, is_final=False), project.topic)
     publish(events.conversation_deleted(public_id, at=now, is_final=True), topic)
     return gone
+
+
+def _parts_of_higher_floors() -> Iterator[tuple[str, Callable[[Conversation], int]]]:
+    for name, path in settings.CONVERSATION_PARTS.items():
+        yield name, import_string(path)
 
 
 def _locked(conversation: Conversation) -> Conversation:

@@ -5,7 +5,7 @@ from typing import Any
 
 from streaming import log, wire
 from streaming.errors import EventsTrimmed
-from streaming.events import id_without_event, seq_of
+from streaming.events import Event, id_without_event, seq_of
 from streaming.follow import Truncated
 
 Frame = dict[str, Any]
@@ -40,6 +40,20 @@ def since(topic: str, cursor: str | None, *, limit: int) -> Stretch:
         has_more=len(events) > limit,
         last_id=shown[-1].id if shown else id_without_event(after),
     )
+
+
+def told_after(topic: str, cursor: str | None, *, limit: int) -> list[Event]:
+    """The events themselves, from a cursor on, or from the oldest that is held."""
+    after = seq_of(cursor) if cursor else 0
+    try:
+        return log.read_after(topic, after, limit=limit)
+    except EventsTrimmed as trimmed:
+        return log.read_after(topic, trimmed.oldest - 1, limit=limit)
+
+
+def last_number(topic: str) -> int:
+    """The number of the last event that a topic has told; 0 before the first."""
+    return log.span(topic).last
 
 
 def newest(topic: str, *, limit: int) -> Stretch:

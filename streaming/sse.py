@@ -25,26 +25,33 @@ def sse_response(
     topic: str,
     render: wire.Render = wire.unnamed_sse,
     only: Filter = EVERYTHING,
+    begin: int | None = None,
+    is_greeted: bool = True,
 ) -> HttpResponseBase:
-    """Follow a topic from the request's cursor. Raises CursorMalformed."""
+    """Follow a topic from the request's cursor. Raises CursorMalformed.
+
+    Without a cursor it begins behind number `begin`, or with what comes from now on.
+    """
     after = wire.cursor(request.headers.get("Last-Event-ID"), request.GET.get("since"))
+    if after is None:
+        after = begin
     span = log.span(topic)
     # The stream may last for days; the database connection of its request must not.
     connection.close()
     if span.has_ended and after == span.last:
         return HttpResponse(status=204)
-    frames = _frames(topic, after=after, render=render, only=only)
+    frames = _frames(topic, after=after, render=render, only=only, is_greeted=is_greeted)
     return StreamingHttpResponse(frames, content_type="text/event-stream", headers=HEADERS)
 
 
 async def _frames(
-    topic: str, *, after: int | None, render: wire.Render, only: Filter
+    topic: str, *, after: int | None, render: wire.Render, only: Filter, is_greeted: bool
 ) -> AsyncIterator[bytes]:
     let_go_of_the_thread()
     async with following(
         topic, after=after, transport="sse", only=only, heartbeat_s=settings.STREAM_HEARTBEAT_S
     ) as follower:
-        yield wire.sse_opening(follower.last_id)
+        yield wire.sse_opening(follower.last_id if is_greeted else None)
         try:
             async for batch in follower:
                 if isinstance(batch, Truncated):

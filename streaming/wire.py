@@ -52,8 +52,10 @@ def sse_notice(notice: Mapping[str, object]) -> bytes:
     return f"data: {_compact(notice)}\n\n".encode()
 
 
-def sse_opening(last_id: str) -> bytes:
-    return f"retry: {RETRY_MS}\n".encode() + sse_notice(connected(last_id))
+def sse_opening(last_id: str | None) -> bytes:
+    """The first bytes; with an id they say where the stream stands."""
+    retry = f"retry: {RETRY_MS}\n".encode()
+    return retry + (b"\n" if last_id is None else sse_notice(connected(last_id)))
 
 
 def connected(last_id: str) -> dict[str, object]:

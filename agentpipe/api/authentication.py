@@ -21,11 +21,11 @@ from rest_framework.request import Request
 
 from agentpipe.api import throttling
 from agentpipe.api.body import Application
-from agentpipe.api.tokens import caller_with_token
 from agentpipe.sessions import SessionStore
 from conversations import access
 from conversations.access import Caller
 from conversations.models import ApiKey, Scope
+from conversations.tokens import caller_with_token
 from streaming.consumers import CloseCode
 
 if TYPE_CHECKING:

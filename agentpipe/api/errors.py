@@ -12,6 +12,15 @@ from rest_framework.exceptions import Throttled, ValidationError
 from rest_framework.views import exception_handler, set_rollback
 
 from agentpipe.api.authentication import Refused
+from agents.errors import (
+    AgentNotFound,
+    ChatNotFound,
+    MessageNotFound,
+    NothingToRetry,
+    PersonNotFound,
+    RunFinished,
+    RunNotFound,
+)
 from conversations.errors import (
     BodyTooLarge,
     ConversationNotFound,
@@ -35,11 +44,18 @@ STATUS: dict[type[Exception], int] = {
     InvalidJSON: 400,
     MissingScope: 403,
     TopicForbidden: 403,
+    AgentNotFound: 404,
+    ChatNotFound: 404,
     ConversationNotFound: 404,
     JobNotFound: 404,
+    MessageNotFound: 404,
+    PersonNotFound: 404,
     ProjectNotFound: 404,
+    RunNotFound: 404,
     TopicUnknown: 404,
     JobFinished: 409,
+    NothingToRetry: 409,
+    RunFinished: 409,
     BodyTooLarge: 413,
     KeyUsedBefore: 422,
 }

@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from agentpipe.api.tokens import LIFETIME, make_token
 from conversations.access import caller_of
+from conversations.tokens import LIFETIME, make_token
 from streaming.events import iso
 
 

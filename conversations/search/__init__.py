@@ -2,5 +2,6 @@
 
 from conversations.search.finding import FoundConversations as FoundConversations
 from conversations.search.finding import find as find
+from conversations.search.index import forget as forget
 from conversations.search.index import index_all as index_all
 from conversations.search.index import queue as queue

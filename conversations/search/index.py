@@ -49,6 +49,14 @@ def _array(keys: Iterable[int | None]) -> str:
     return f"{{{','.join('null' if key is None else str(key) for key in keys)}}}"
 
 
+def forget(message: Message) -> None:
+    """Unlearn a message: its content is about to change."""
+    for model in (Unindexed, SearchDocument):
+        model._default_manager.filter(
+            conversation=message.conversation_id, message=message.pk
+        ).delete()
+
+
 def index_all() -> int:
     """Read what waits until nothing does that no other reader has; says how much it was."""
     total = 0

@@ -1,0 +1,105 @@
+"""One per worker: writes what all its runs have to tell, many at a time.
+
+Pieces of text that come between two writes are one event. A run's first piece, and whatever a run
+waits for, is written at once; the rest within some milliseconds.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+import structlog
+from channels.db import database_sync_to_async
+from django.db import InterfaceError, OperationalError
+
+from agents.scribe import RunScribe
+from agents.working import Entry, record_steps
+
+EVERY_S = 0.04
+AGAIN_S = 0.5
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+logger = structlog.get_logger(__name__)
+
+
+async def in_database(change: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    found: R = await database_sync_to_async(change, thread_sensitive=False)(*args, **kwargs)
+    return found
+
+
+async def persistently(change: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Again and again, while the database is away: what is to be written waits."""
+    while True:
+        try:
+            return await in_database(change, *args, **kwargs)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("recorder.database_away", reason=repr(error), again_in_s=AGAIN_S)
+            await asyncio.sleep(AGAIN_S)
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self._news: dict[RunScribe, None] = {}
+        self._writing: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
+        self._wrote_at = float("-inf")
+
+    def note(self, scribe: RunScribe, *, is_urgent: bool = False) -> None:
+        """A scribe has something to be written."""
+        self._news[scribe] = None
+        if is_urgent:
+            self._hurry.set()
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        try:
+            while self._news:
+                await self._pause()
+                scribes = list(self._news)
+                self._news.clear()
+                taken = [(scribe, scribe.take()) for scribe in scribes]
+                batch = [(scribe, entry) for scribe, entry in taken if entry is not None]
+                if batch:
+                    await self._write_batch(batch)
+                self._wrote_at = asyncio.get_running_loop().time()
+        finally:
+            self._writing = None
+
+    async def _pause(self) -> None:
+        wait_s = self._wrote_at + EVERY_S - asyncio.get_running_loop().time()
+        if wait_s > 0 and not self._hurry.is_set():
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._hurry.wait()
+            except TimeoutError:
+                pass
+        self._hurry.clear()
+
+    async def _write_batch(self, batch: Sequence[tuple[RunScribe, Entry]]) -> None:
+        try:
+            lost = await persistently(record_steps, [entry for _, entry in batch])
+        except Exception:
+            if len(batch) > 1:
+                # What one run has to say must not silence the others.
+                for one in batch:
+                    await self._write_batch([one])
+                return
+            logger.exception("recorder.refused", run=batch[0][0].run.public_id)
+            lost = {batch[0][0].run.pk}
+        for scribe, _ in batch:
+            scribe.was_written(is_lost=scribe.run.pk in lost)
+
+
+_recorders: WeakKeyDictionary[asyncio.AbstractEventLoop, Recorder] = WeakKeyDictionary()
+
+
+def of_this_process() -> Recorder:
+    """The recorder of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _recorders:
+        _recorders[loop] = Recorder()
+    return _recorders[loop]

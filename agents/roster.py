@@ -1,0 +1,28 @@
+"""The agents that the settings name."""
+
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from agents.backends.base import Agent, Backend
+from agents.errors import AgentNotFound
+
+
+def agent_named(agent_id: str) -> Agent:
+    described: dict[str, Any] | None = settings.AGENTS.get(agent_id)
+    if described is None:
+        raise AgentNotFound
+    return Agent(id=agent_id, **described)
+
+
+def agents() -> list[Agent]:
+    return [agent_named(agent_id) for agent_id in settings.AGENTS]
+
+
+@cache
+def backend_of(path: str) -> Backend:
+    """Imported when it is first asked: a library of models takes its time."""
+    made: type[Backend] = import_string(path)
+    return made()

@@ -1,0 +1,26 @@
+"""The doors of agents: chats, runs, and the command center."""
+
+from django.urls import path
+
+from agents import run_views, views
+
+MESSAGE = "api/chats/<str:chat_id>/messages/<str:message_id>"
+RUN = "api/projects/<str:project>/runs/<str:run>"
+
+urlpatterns = [
+    path("api/agents", views.AgentsView.as_view()),
+    path("api/users/<str:user_id>", views.UserView.as_view()),
+    path("api/users/<str:user_id>/chats", views.UserChatsView.as_view()),
+    path("api/chats/<str:chat_id>", views.ChatView.as_view()),
+    path("api/chats/<str:chat_id>/messages", views.ChatMessagesView.as_view()),
+    path(f"{MESSAGE}/stream", views.MessageStreamView.as_view()),
+    path(f"{MESSAGE}/cancel", views.MessageCancelView.as_view()),
+    path(f"{MESSAGE}/retry", views.MessageRetryView.as_view()),
+    path("api/messages/<str:message_id>/events", views.MessageEventsView.as_view()),
+    path("api/projects/<str:project>/runs", run_views.RunsView.as_view()),
+    path(RUN, run_views.RunView.as_view()),
+    path(f"{RUN}/cancel", run_views.RunCancelView.as_view()),
+    path(f"{RUN}/resume", run_views.RunResumeView.as_view()),
+    path(f"{RUN}/events", run_views.RunEventsView.as_view()),
+    path("api/command-center/message", run_views.CommandCenterView.as_view()),
+]

@@ -1,0 +1,353 @@
+"""What a worker writes of the runs it carries out, and what it finds when it takes one up.
+
+A run's row is locked before anything of it is written, and carries the number of the worker that
+has it and of the events it has told: whoever was given up for dead writes no more, and a write
+that is repeated, because nobody heard whether it succeeded, is written once.
+
+Conversations are locked before runs, runs before messages, and topics last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from agents import checkpoint, events
+from agents.backends.base import Turn, Usage
+from agents.checkpoint import Standing
+from agents.errors import RunLost
+from agents.events import AgentEvent, StepEvent
+from agents.models import AgentRun, AgentStep
+from conversations import hosting
+from conversations.models import Message
+from streaming import replay
+from streaming.events import id_without_event
+from streaming.publish import publish, transactional
+
+MOST_TURNS = 50
+MOST_CHARACTERS = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commission:
+    """A run as it is handed to the worker that takes it up."""
+
+    run: AgentRun
+    history: list[Turn]
+    steps: dict[str, AgentStep]
+    standing: Standing
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """What is new of a run since it was last written."""
+
+    run: AgentRun
+    told_before: int
+    steps: list[StepEvent] = field(default_factory=list)
+    wide: list[AgentEvent] = field(default_factory=list)
+    begun: list[AgentStep] = field(default_factory=list)
+    ended: list[AgentStep] = field(default_factory=list)
+    standing: Standing | None = None
+
+    @property
+    def told_after(self) -> int:
+        return self.told_before + len(self.steps)
+
+
+def topics_of(run: AgentRun) -> list[str]:
+    """Where its life is told, but none of the pieces of its text."""
+    wide = [run.project.topic]
+    return [*wide, run.conversation.topic] if run.conversation else wide
+
+
+@transactional
+def take_up(run_id: int) -> Commission | None:
+    """The run is this worker's from now on; None where it has ended."""
+    run = _locked(run_id)
+    if run is None or run.is_finished:
+        return None
+    run.epoch += 1
+    if run.started_at is None:
+        _begin(run)
+        standing = Standing(position=run.told)
+    else:
+        standing = standing_of(run)
+    run.save(update_fields=["epoch", "status", "started_at", "told"])
+    publish(events.run_event(run, "updated"), *topics_of(run))
+    return Commission(
+        run=run,
+        history=_history(run),
+        steps={step.call_id: step for step in run.steps.all()},
+        standing=standing,
+    )
+
+
+def _begin(run: AgentRun) -> None:
+    run.status = AgentRun.Status.RUNNING
+    run.started_at = timezone.now()
+    publish(events.start(run), run.topic)
+    run.told += 1
+    if run.answer_id:
+        Message.objects.filter(pk=run.answer_id).update(status="processing")
+
+
+def _history(run: AgentRun) -> list[Turn]:
+    """What was said before the question, as much of it as an agent can be expected to read."""
+    if run.question is None or run.conversation is None:
+        return []
+    earlier = run.conversation.messages.filter(sequence_number__lt=run.question.sequence_number)
+    turns: list[Turn] = []
+    room = MOST_CHARACTERS
+    newest_first = earlier.exclude(content="").order_by("-sequence_number", "-timestamp", "-id")
+    for role, content in newest_first.values_list("role", "content")[:MOST_TURNS]:
+        room -= len(content)
+        if room < 0:
+            break
+        turns.append(Turn(role="assistant" if role == "assistant" else "user", content=content))
+    return turns[::-1]
+
+
+def standing_of(run: AgentRun) -> Standing:
+    """The last checkpoint, and what has been told since: what people have seen is never lost."""
+    saved = checkpoint.load(run)
+    content = saved.content
+    cursor = id_without_event(run.first_seq - 1 + saved.position)
+    while True:
+        stretch = replay.since(run.topic, cursor, limit=500)
+        for frame in stretch.frames:
+            if frame["type"] == "content":
+                content += frame["md"]
+            elif frame.get("reset"):
+                content = ""
+        if not stretch.has_more:
+            break
+        cursor = stretch.last_id
+    return Standing(
+        position=run.told,
+        content=content,
+        kept=saved.kept,
+        state=saved.state,
+        usage=_larger(saved.usage, usage_of(run)),
+    )
+
+
+def usage_of(run: AgentRun) -> Usage:
+    return Usage(
+        input_tokens=run.input_tokens,
+        output_tokens=run.output_tokens,
+        cache_read_tokens=run.cache_read_tokens,
+        cache_write_tokens=run.cache_write_tokens,
+        requests=run.requests,
+        cost=run.cost,
+        is_estimated=run.is_estimated,
+    )
+
+
+def _larger(one: Usage, other: Usage) -> Usage:
+    return one if one.requests >= other.requests else other
+
+
+@transactional
+def record_steps(entries: Sequence[Entry]) -> set[int]:
+    """Write what is new of many runs, and tell it; says which are no longer this worker's."""
+    written, lost = _claim(entries)
+    for entry in written:
+        for event in entry.steps:
+            publish(event, entry.run.topic)
+        for wide in entry.wide:
+            publish(wide, *topics_of(entry.run))
+    AgentStep.objects.bulk_create(
+        [step for entry in written for step in entry.begun],
+        update_conflicts=True,
+        unique_fields=["run", "call_id"],
+        update_fields=["times_begun"],
+    )
+    for entry in written:
+        for step in entry.ended:
+            _end_step(step)
+    standings = [(entry.run.pk, entry.standing) for entry in written if entry.standing]
+    if standings:
+        checkpoint.save(standings)
+        _save_usage(standings)
+    return lost
+
+
+def _claim(entries: Sequence[Entry]) -> tuple[list[Entry], set[int]]:
+    """Which of these are still to be written, and of which runs nothing may be written any more."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, epoch, told, status FROM agents_agentrun WHERE id = ANY(%s)"
+            " ORDER BY id FOR NO KEY UPDATE",
+            [[entry.run.pk for entry in entries]],
+        )
+        found = {row[0]: row[1:] for row in cursor.fetchall()}
+        lost = {
+            entry.run.pk
+            for entry in entries
+            if found.get(entry.run.pk, (0,))[0] != entry.run.epoch
+            or found[entry.run.pk][2] != AgentRun.Status.RUNNING
+        }
+        mine = [entry for entry in entries if entry.run.pk not in lost]
+        # Nobody heard of the commit, and so it is written again: or is there already.
+        written = [entry for entry in mine if found[entry.run.pk][1] == entry.told_before]
+        told = [entry for entry in written if entry.steps]
+        if told:
+            cursor.execute(
+                "UPDATE agents_agentrun SET told = new.told"
+                " FROM unnest(%s::bigint[], %s::bigint[]) AS new (id, told)"
+                " WHERE agents_agentrun.id = new.id",
+                [[entry.run.pk for entry in told], [entry.told_after for entry in told]],
+            )
+    return written, lost
+
+
+def _end_step(step: AgentStep) -> None:
+    AgentStep.objects.filter(run=step.run_id, call_id=step.call_id).update(
+        status=step.status,
+        result=step.result,
+        result_summary=step.result_summary,
+        duration_ms=step.duration_ms,
+        finished_at=step.finished_at,
+    )
+
+
+def _save_usage(standings: Sequence[tuple[int, Standing]]) -> None:
+    columns: list[list[Any]] = [
+        [run_id for run_id, _ in standings],
+        [standing.usage.input_tokens for _, standing in standings],
+        [standing.usage.output_tokens for _, standing in standings],
+        [standing.usage.cache_read_tokens for _, standing in standings],
+        [standing.usage.cache_write_tokens for _, standing in standings],
+        [standing.usage.requests for _, standing in standings],
+        [standing.usage.cost for _, standing in standings],
+        [standing.usage.is_estimated for _, standing in standings],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE agents_agentrun run SET input_tokens = new.input_tokens,"
+            " output_tokens = new.output_tokens, cache_read_tokens = new.cache_read_tokens,"
+            " cache_write_tokens = new.cache_write_tokens, requests = new.requests,"
+            " cost = new.cost, is_estimated = new.is_estimated FROM unnest(%s::bigint[],"
+            " %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],"
+            " %s::numeric[], %s::bool[]) AS new (id, input_tokens, output_tokens,"
+            " cache_read_tokens, cache_write_tokens, requests, cost, is_estimated)"
+            " WHERE run.id = new.id",
+            columns,
+        )
+
+
+@transactional
+def finish_run(entry: Entry, *, standing: Standing, error: str = "") -> None:
+    """The last of a run, with its answer. Raises RunLost where it is over, or somebody else's."""
+    run = lock_run(entry.run.pk)
+    if run.epoch != entry.run.epoch:
+        raise RunLost
+    if run.is_finished and run.told == entry.told_after + (2 if error else 1):
+        return
+    if run.status != AgentRun.Status.RUNNING or run.told != entry.told_before:
+        raise RunLost
+    for event in entry.steps:
+        publish(event, run.topic)
+    for wide in entry.wide:
+        publish(wide, *topics_of(run))
+    run.told = entry.told_after
+    for step in entry.ended:
+        _end_step(step)
+    status = AgentRun.Status.FAILED if error else AgentRun.Status.COMPLETED
+    end_run(run, status=status, standing=standing, error=error)
+
+
+def end_run(run: AgentRun, *, status: AgentRun.Status, standing: Standing, error: str = "") -> None:
+    """Inside a transaction that holds the run and its conversation."""
+    run.status = status
+    run.output = standing.content
+    run.error = error
+    run.finished_at = timezone.now()
+    run.tool_calls = run.steps.count()
+    _set_usage(run, standing.usage)
+    if error:
+        publish(events.error(error), run.topic)
+        run.told += 1
+    publish(events.end(run), run.topic)
+    run.told += 1
+    run.save()
+    if run.conversation and run.answer:
+        _complete_answer(run, run.answer)
+    what = {"completed": "completed", "failed": "failed"}.get(run.status, "updated")
+    publish(events.run_event(run, what), *topics_of(run))
+
+
+def _complete_answer(run: AgentRun, answer: Message) -> None:
+    assert run.conversation is not None
+    status = {"failed": "error"}.get(run.status, run.status)
+    # What earlier attempts have used is counted already.
+    hosting.complete_answer(
+        run.conversation,
+        answer,
+        content=run.output,
+        status=status,
+        spent=hosting.Spent(
+            input_tokens=run.input_tokens,
+            output_tokens=run.output_tokens,
+            cost=run.cost,
+            duration_ms=events.duration_ms(run),
+        ),
+    )
+    shape = hosting.shape_of(answer, run.conversation)
+    publish(events.message_appended(run, answer, shape), *topics_of(run))
+
+
+@transactional
+def settle(run_id: int, epoch: int, usage: Usage) -> None:
+    """Count what was used by a run that was cancelled, once its worker has stopped."""
+    run = lock_run(run_id)
+    if run.epoch != epoch or run.status != AgentRun.Status.CANCELLED:
+        return
+    before = usage_of(run)
+    if usage == before:
+        return
+    _set_usage(run, usage)
+    run.save()
+    if run.conversation and run.answer:
+        more = hosting.Spent(
+            input_tokens=run.input_tokens - before.input_tokens,
+            output_tokens=run.output_tokens - before.output_tokens,
+            cost=run.cost - before.cost,
+        )
+        hosting.spend(run.conversation, run.answer, more)
+    publish(events.run_event(run, "updated"), *topics_of(run))
+
+
+def lock_run(run_id: int) -> AgentRun:
+    """Its conversation first, if it has one. Raises RunLost where it was deleted."""
+    conversation_id = (
+        AgentRun.objects.filter(pk=run_id).values_list("conversation", flat=True).first()
+    )
+    conversation = hosting.lock(conversation_id) if conversation_id else None
+    run = _locked(run_id)
+    if run is None:
+        raise RunLost
+    run.conversation = conversation
+    return run
+
+
+def _locked(run_id: int) -> AgentRun | None:
+    return (
+        AgentRun.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("project", "conversation", "question", "answer")
+        .filter(pk=run_id)
+        .first()
+    )
+
+
+def _set_usage(run: AgentRun, usage: Usage) -> None:
+    run.input_tokens = usage.input_tokens
+    run.output_tokens = usage.output_tokens
+    run.cache_read_tokens = usage.cache_read_tokens
+    run.cache_write_tokens = usage.cache_write_tokens
+    run.requests = usage.requests
+    run.cost = usage.cost
+    run.is_estimated = usage.is_estimated
