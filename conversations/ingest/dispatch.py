@@ -197,12 +197,15 @@ def _delivery(
 ) -> Delivery:
     # Without a time of its own an event is never the repetition of another.
     has_own_id = isinstance(change, AddMessage | StartConversation) and change.own_id is not None
-    content = fingerprint_of(
-        "event", event.get("type"), at.isoformat() if at else None, event.get("data")
-    )
+    is_known_by_content = at is not None and not has_own_id
+    content = b""
+    if is_known_by_content or key:
+        content = fingerprint_of(
+            "event", event.get("type"), at.isoformat() if at else None, event.get("data")
+        )
     return Delivery(
         change=change,
-        identity=content if at and not has_own_id else None,
+        identity=content if is_known_by_content else None,
         key=fingerprint_of("key", key) if key else None,
         fingerprint=content,
         refuses_reused_key=refuses_reused_key,
