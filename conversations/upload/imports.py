@@ -32,7 +32,7 @@ from conversations.upload.items import Item, items
 from conversations.upload.schemas import SessionUpload, read_session
 from streaming.publish import publish, transactional
 
-MOST_ITEMS = 300
+MOST_ITEMS = 1_000
 MOST_BYTES = 2 * 1024 * 1024
 MOST_IN_A_LINE = 1_000
 MOST_ERRORS = 1_000
@@ -93,7 +93,7 @@ def fail(job: IngestJob, error: str) -> None:
 
 
 def batches(found: Iterable[Item], *, start: int) -> Iterator[Batch]:
-    """Entries by the hundred; what ends at the same place is never parted."""
+    """Entries by the thousand; what ends at the same place is never parted."""
     entries: list[Entry] = []
     place, length = start, 0
     for end, group in groupby(found, key=lambda item: item.end):
