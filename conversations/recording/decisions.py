@@ -20,11 +20,10 @@ from conversations.changes import (
 )
 from conversations.models import Conversation, Participant, RawEvent, new_id
 from conversations.recording.known import Known
-from conversations.recording.messages import NewMessage
+from conversations.recording.messages import new_message
 from conversations.recording.rows import Rows
 from streaming.events import iso
 
-LARGEST_NUMBER = 2**63 - 1
 ERRORS = ("conversation.error", "error.occurred")
 
 
@@ -122,9 +121,7 @@ class Decisions:
         conversation.completed_at = change.completed_at
         conversation.reported_duration_ms = change.duration_ms
         for said in change.messages:
-            message = self._message(conversation, said)
-            self.rows.messages.append(message)
-            _count(conversation, message)
+            self.rows.messages.append(new_message(conversation, said))
         self._tell(
             conversation,
             events.conversation_started(conversation, participants, project=self.project.slug),
@@ -139,40 +136,14 @@ class Decisions:
         conversation = self._conversation_of(change)
         if conversation is None:
             return UnknownConversation()
-        message = self._message(conversation, change)
+        message = new_message(conversation, change)
         self.rows.messages.append(message)
         self.known.message_ids.add(message.public_id)
-        _count(conversation, message)
         self._touch(conversation)
         self._tell(
             conversation, events.message_created(message, conversation=conversation.public_id)
         )
         return _new(conversation, message.public_id)
-
-    def _message(self, conversation: Conversation, change: AddMessage) -> NewMessage:
-        number = change.sequence_number
-        if number is None:
-            number = min(conversation.last_sequence_number + 1, LARGEST_NUMBER)
-        return NewMessage(
-            conversation=conversation,
-            public_id=change.message_id or new_id(),
-            agent_id=change.agent_id,
-            agent_name=change.agent_name,
-            agent_type=change.agent_type,
-            agent_version=change.agent_version,
-            role=change.role,
-            content=change.content,
-            timestamp=change.at,
-            sequence_number=number,
-            turn_number=change.turn_number,
-            model=change.model,
-            duration_ms=change.duration_ms,
-            input_tokens=change.input_tokens,
-            output_tokens=change.output_tokens,
-            total_tokens=change.total_tokens,
-            cost=change.cost,
-            metadata=change.metadata,
-        )
 
     def _end(self, change: EndConversation) -> Outcome:
         conversation = self._conversation_of(change)
@@ -278,14 +249,4 @@ class Decisions:
 def _new(conversation: Conversation | None, made_id: str = "") -> Recorded:
     return Recorded(
         id=made_id, is_new=True, opened_at=conversation.created_at if conversation else None
-    )
-
-
-def _count(conversation: Conversation, message: NewMessage) -> None:
-    conversation.total_messages += 1
-    conversation.total_tokens += message.total_tokens or 0
-    conversation.total_cost += message.cost or 0
-    conversation.total_duration_ms += message.duration_ms or 0
-    conversation.last_sequence_number = max(
-        conversation.last_sequence_number, message.sequence_number
     )

@@ -1,6 +1,6 @@
 """New messages on their way into their table, as values.
 
-Ten thousand of Django's own objects take longer to make than PostgreSQL takes to store them.
+To make ten thousand of Django's own objects takes about as long as to store them.
 """
 
 import json
@@ -13,10 +13,11 @@ from typing import Any
 
 from django.db import connection
 
-from conversations.changes import Json
-from conversations.models import Conversation, Message
+from conversations.changes import AddMessage, Json
+from conversations.models import Conversation, Message, new_id
 
 FEW = 20
+LARGEST_NUMBER = 2**63 - 1
 TABLE = Message._meta.db_table
 PLAIN = (
     "public_id",
@@ -62,6 +63,45 @@ class NewMessage:
     cost: Decimal | None
     metadata: Json
     status: str = "completed"
+
+
+def new_message(conversation: Conversation, change: AddMessage) -> NewMessage:
+    """The message, numbered if it has no number, and counted in its conversation's totals."""
+    number = change.sequence_number
+    if number is None:
+        number = min(conversation.last_sequence_number + 1, LARGEST_NUMBER)
+    message = NewMessage(
+        conversation=conversation,
+        public_id=change.message_id or new_id(),
+        agent_id=change.agent_id,
+        agent_name=change.agent_name,
+        agent_type=change.agent_type,
+        agent_version=change.agent_version,
+        role=change.role,
+        content=change.content,
+        timestamp=change.at,
+        sequence_number=number,
+        turn_number=change.turn_number,
+        model=change.model,
+        duration_ms=change.duration_ms,
+        input_tokens=change.input_tokens,
+        output_tokens=change.output_tokens,
+        total_tokens=change.total_tokens,
+        cost=change.cost,
+        metadata=change.metadata,
+    )
+    _count(conversation, message)
+    return message
+
+
+def _count(conversation: Conversation, message: NewMessage) -> None:
+    conversation.total_messages += 1
+    conversation.total_tokens += message.total_tokens or 0
+    conversation.total_cost += message.cost or 0
+    conversation.total_duration_ms += message.duration_ms or 0
+    conversation.last_sequence_number = max(
+        conversation.last_sequence_number, message.sequence_number
+    )
 
 
 def write_messages(messages: Sequence[NewMessage], *, now: datetime) -> list[int]:
