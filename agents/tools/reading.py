@@ -38,7 +38,6 @@ def read(
     return {
         **shown(found, list(dict.fromkeys(filter(None, participants)))),
         "prompt": found.initial_prompt[:LONGEST_TEXT],
-        "last_number": int(found.last_sequence_number),
         "read": told,
     }
 

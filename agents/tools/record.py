@@ -39,6 +39,9 @@ class ToSearch(Narrowed):
             'Words, "phrases", beginnings* and -exclusions; nothing lists the newest conversations'
         ),
     )
+    order: Literal["newest", "oldest", "costliest", "longest"] = Field(
+        "newest", description="Which come first where there is no query"
+    )
     limit: int = Field(5, ge=1, le=20)
 
 
@@ -115,7 +118,7 @@ def _text(found: Json) -> str:
 def _found(found: Json) -> str:
     if not found["conversations"]:
         return "nothing"
-    how = {"some words": " with some of the words", "newest": ""}.get(found["matched"], "")
-    first = "newest" if found["matched"] == "newest" else "best"
+    how = " with some of the words" if found["matched"] == "some words" else ""
+    first = "best" if found["matched"].endswith("words") else found["matched"]
     best = found["conversations"][0]["name"]
     return f"{counted(found['total'], 'conversation')}{how}, {first}: “{best}”"

@@ -17,6 +17,12 @@ from conversations.search.words import IS_UNSPACED, RUNS, fold
 from streaming.events import iso
 
 NEWEST_FIRST = ("-started_at", "-id")
+ORDERS = {
+    "newest": NEWEST_FIRST,
+    "oldest": ("started_at", "id"),
+    "costliest": ("-total_cost", *NEWEST_FIRST),
+    "longest": ("-total_messages", *NEWEST_FIRST),
+}
 MOST_WORDS = 12
 # Of each word on its own, so many of its best conversations are weighed against the others'.
 WEIGHED = 50
@@ -31,9 +37,10 @@ ENDINGS = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What conversations are looked for; without words, the newest."""
+    """What conversations are looked for; those that are found by words are the best first."""
 
     query: str = ""
+    order: str = "newest"
     agent: str = ""
     status: str = ""
     since: datetime | None = None
@@ -66,14 +73,17 @@ def is_of(agent: str) -> Q:
 def search(project: Project, wanted: Wanted) -> Json:
     """Conversations as an agent is shown them, best first, and how many there are."""
     within = recorded(project, wanted)
+    words, excluded = _words(wanted.query)
     if not wanted.query:
-        newest = [Candidate(conversation=found) for found in within[: wanted.limit]]
-        return _answer(within.count(), "newest", newest)
+        first = within.order_by(*ORDERS[wanted.order])[: wanted.limit]
+        newest = [Candidate(conversation=found) for found in first]
+        return _answer(within.count(), wanted.order, words, newest)
     whole = FoundConversations(project, wanted.query, within=within, is_narrowed=True)
     if total := whole.count():
-        return _answer(total, "all words", [_candidate(it) for it in whole[: wanted.limit]])
-    some = _with_some_words(project, wanted.query, within)
-    return _answer(len(some), "some words", some[: wanted.limit])
+        best = [_candidate(found) for found in whole[: wanted.limit]]
+        return _answer(total, "all words", words, best)
+    some = _with_some(project, words, excluded, within)
+    return _answer(len(some), "some words", words, some[: wanted.limit])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,11 +100,10 @@ def _candidate(found: Found) -> Candidate:
     return candidate
 
 
-def _with_some_words(
-    project: Project, query: str, within: QuerySet[Conversation]
+def _with_some(
+    project: Project, words: list[str], excluded: list[str], within: QuerySet[Conversation]
 ) -> list[Candidate]:
     """What has most of the words, where a rare word counts for more than one that is everywhere."""
-    words, excluded = _words(query)
     candidates: dict[int, Candidate] = {}
     scores: dict[int, float] = defaultdict(float)
     for word in words:
@@ -129,7 +138,7 @@ def _words(query: str) -> tuple[list[str], list[str]]:
 
 def _beginning(word: str) -> str:
     """What other forms of the word begin with as well."""
-    return f"{ENDINGS.sub('', word)}*" if len(word) > 4 else word
+    return f"{ENDINGS.sub('', word)}*" if len(word) > 3 else word
 
 
 def _unspaced(run: str) -> list[str]:
@@ -153,11 +162,12 @@ def _script(letter: str) -> str:
     return "han" if "\u3400" <= letter <= "\u9fff" else "other"
 
 
-def _answer(total: int, matched: str, candidates: list[Candidate]) -> Json:
+def _answer(total: int, matched: str, words: list[str], candidates: list[Candidate]) -> Json:
     agents = _agents([it.conversation for it in candidates])
     return {
         "total": total,
         "matched": matched,
+        "words": words,
         "conversations": [
             {**shown(it.conversation, agents[it.conversation.pk]), "matches": _places(it)}
             for it in candidates
@@ -187,6 +197,7 @@ def shown(conversation: Conversation, agents: list[str]) -> Json:
         "started_at": iso(conversation.started_at),
         "agents": agents[:MOST_AGENTS_NAMED],
         "messages": int(conversation.total_messages),
+        "last_number": int(conversation.last_sequence_number),
         "tokens": int(conversation.total_tokens),
         "cost": float(conversation.total_cost),
     }
