@@ -115,6 +115,13 @@ class Refusal(Part):
 Script = Answer | Refusal
 
 
+class Scripts(Part):
+    """For `FakeVendors.play` and for each `FakeVendors.when`."""
+
+    play: tuple[Script, ...] = ()
+    when: dict[str, tuple[Script, ...]] = Field(default_factory=dict)
+
+
 def slices(text: str, each: int) -> list[str]:
     if not each:
         return [text]

@@ -20,6 +20,7 @@ from tests.vendors.script import (
     Ping,
     Refusal,
     Script,
+    Scripts,
     Text,
     Thinking,
     ToolUse,
@@ -28,7 +29,7 @@ from tests.vendors.script import (
 )
 
 VENDORS = {anthropic.PATH: anthropic, openai.PATH: openai}
-REASONS = {200: "OK", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
+SCRIPTS_PATH = "/scripts"
 
 
 @dataclass(slots=True)
@@ -99,6 +100,11 @@ class FakeVendors:
         """
         self._known[words] = scripts
 
+    def load(self, scripts: Scripts) -> None:
+        self.play(*scripts.play)
+        for words, answers in scripts.when.items():
+            self.when(words, *answers)
+
     def _script(self, asked: Asked) -> Script:
         if self._queue:
             return self._queue.popleft()
@@ -123,8 +129,8 @@ class FakeVendors:
         self._connections.add(connection)
         try:
             await self._serve(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # asyncio takes it for a fault where a connection was cancelled
         finally:
             self._connections.discard(connection)
             writer.transport.abort()
@@ -143,6 +149,10 @@ class FakeVendors:
     async def _respond(
         self, path: str, headers: dict[str, str], content: bytes, way: "Way"
     ) -> None:
+        if path == SCRIPTS_PATH:
+            self.load(Scripts.model_validate_json(content))
+            await way.answer(200, b"{}", {})
+            return
         vendor = VENDORS.get(path.partition("?")[0])
         if vendor is None:
             await way.answer(404, b'{"error": {"message": "Not Found"}}', {})
@@ -301,6 +311,6 @@ async def _read(first: bytes, reader: asyncio.StreamReader) -> tuple[str, dict[s
 
 
 def _head(status: int, headers: dict[str, str]) -> bytes:
-    lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}"]
+    lines = [f"HTTP/1.1 {status} Fake"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
