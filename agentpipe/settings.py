@@ -172,7 +172,8 @@ OPENAI_API_KEY = env.text("OPENAI_API_KEY")
 OPENAI_BASE_URL = env.text("OPENAI_BASE_URL")
 ANTHROPIC_MODEL = env.text("AGENTPIPE_ANTHROPIC_MODEL", "claude-sonnet-4-5")
 OPENAI_MODEL = env.text("AGENTPIPE_OPENAI_MODEL", "gpt-5")
-TOOLS = ("search_record", "read_conversation", "write_file", "read_file", "list_files", "task")
+LOOKING = ("search_record", "read_conversation", "count_record")
+TOOLS = (*LOOKING, "write_file", "read_file", "list_files", "task")
 MODEL = {
     "backend": "agents.backends.models.Model",
     "prompt": (
@@ -182,7 +183,7 @@ MODEL = {
     ),
     "tools": TOOLS,
 }
-GUIDE = {"backend": "agents.backends.guide.Guide", "tools": TOOLS[:2]}
+GUIDE = {"backend": "agents.backends.guide.Guide", "tools": LOOKING}
 CLAUDE = {**MODEL, "model": f"anthropic:{ANTHROPIC_MODEL}"}
 GPT = {**MODEL, "model": f"openai:{OPENAI_MODEL}"}
 # By the names under which they are asked. Without a model's key, the guide answers.
