@@ -19,16 +19,18 @@ class Scripted:
             steps = script.read_script(DEMO, "demo")
         else:
             steps = script.read_script(written, "metadata.script")
-        state = assignment.state or {}
-        finished: int = state.get("finished", 0)
-        failures: int = state.get("failures", 0)
+        state = assignment.state or {"finished": 0, "failures": 0}
+        finished: int = state["finished"]
         for number, step in enumerate(steps[finished:], finished):
-            if isinstance(step, script.BeUnavailable) and failures < step.times:
-                await scribe.keep({"finished": number, "failures": failures + 1})
+            if isinstance(step, script.BeUnavailable) and state["failures"] < step.times:
+                # The same state, with one failure more: a new one would mean that a step was
+                # finished, and attempts are counted anew from there.
+                state["failures"] += 1
+                await scribe.keep(state)
                 raise BackendUnavailable(step.unavailable, retry_after_s=step.retry_after_s)
             await _play(step, number, assignment, scribe)
-            failures = 0
-            await scribe.keep({"finished": number + 1, "failures": 0})
+            state = {"finished": number + 1, "failures": 0}
+            await scribe.keep(state)
 
 
 async def _play(step: script.Step, number: int, assignment: Assignment, scribe: Scribe) -> None:

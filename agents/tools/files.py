@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Annotated, Protocol
 
-from channels.db import database_sync_to_async
 from django.db.models.functions import Length
 from django.utils import timezone
 from pydantic import Field, StringConstraints
@@ -11,6 +10,8 @@ from pydantic import Field, StringConstraints
 from agents.backends.base import Result, Tool
 from agents.errors import ToolFailed
 from agents.models import RunFile
+from agents.summaries import cleaned
+from agents.tools.database import in_database
 from agents.tools.ready import Arguments, ReadyTool, counted
 
 MOST_FILES = 100
@@ -39,15 +40,13 @@ class RunFiles:
         self.run_id = run_id
 
     async def read(self, path: str) -> str | None:
-        found: str | None = await database_sync_to_async(self._read, thread_sensitive=False)(path)
-        return found
+        return await in_database(self._read, path)
 
     async def write(self, path: str, content: str) -> None:
-        await database_sync_to_async(self._write, thread_sensitive=False)(path, content)
+        await in_database(self._write, path, content)
 
     async def sizes(self) -> Mapping[str, int]:
-        found: dict[str, int] = await database_sync_to_async(self._sizes, thread_sensitive=False)()
-        return found
+        return await in_database(self._sizes)
 
     def _read(self, path: str) -> str | None:
         found = RunFile.objects.filter(run=self.run_id, path=path)
@@ -92,8 +91,8 @@ class ToList(Arguments):
 
 def file_tools(files: Files) -> list[Tool]:
     async def write(wanted: ToWrite) -> Result:
-        content = wanted.content.replace("\0", "\ufffd")
-        if len(content.encode("utf-8", "replace")) > LARGEST_FILE:
+        content = cleaned(wanted.content)
+        if len(content.encode()) > LARGEST_FILE:
             raise ToolFailed("A file holds at most 1 MiB")
         known = _shown(await files.sizes())
         if wanted.path not in known and len(known) >= MOST_FILES:

@@ -22,7 +22,7 @@ def read(
 ) -> Json:
     """Raises ToolFailed where the project has no such conversation that was recorded."""
     found = project.conversations.filter(
-        public_id=conversation_id.replace("\0", ""), kind=Conversation.Kind.RECORDED
+        public_id=conversation_id, kind=Conversation.Kind.RECORDED
     ).first()
     if found is None:
         raise ToolFailed(f"There is no conversation {conversation_id}")
@@ -46,9 +46,7 @@ def _around(
     conversation: Conversation, texts: QuerySet[Message], public_id: str, limit: int
 ) -> list[Message]:
     # Ids are looked up by project: a conversation is as long as it likes.
-    named = Message.objects.filter(
-        project=conversation.project_id, public_id=public_id.replace("\0", "")
-    )
+    named = Message.objects.filter(project=conversation.project_id, public_id=public_id)
     number = named.filter(conversation=conversation).values_list("sequence_number", flat=True)
     place = number.first()
     if place is None:

@@ -1,14 +1,14 @@
 """The tools that look into the record of one project."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from channels.db import database_sync_to_async
 from pydantic import AfterValidator, Field
 
 from agents.backends.base import Json, Result, Tool
+from agents.summaries import cleaned
+from agents.tools.database import in_database
 from agents.tools.figures import figures
 from agents.tools.reading import read
 from agents.tools.ready import Arguments, ReadyTool, counted
@@ -21,7 +21,7 @@ def _in_some_zone(moment: datetime) -> datetime:
 
 
 Moment = Annotated[datetime, AfterValidator(_in_some_zone)]
-Text = Annotated[str, AfterValidator(lambda text: text.replace("\0", " "))]
+Text = Annotated[str, AfterValidator(cleaned)]
 
 
 class Narrowed(Arguments):
@@ -54,24 +54,23 @@ class ToRead(Arguments):
 
 def record_tools(project: Project) -> list[Tool]:
     async def searched(wanted: ToSearch) -> Result:
-        found = await _asked(lambda: search(project, Wanted(**dict(wanted))))
+        found = await in_database(search, project, Wanted(**dict(wanted)))
         return Result(text=_text(found), summary=_found(found))
 
     async def was_read(wanted: ToRead) -> Result:
-        found = await _asked(
-            lambda: read(
-                project,
-                wanted.conversation_id,
-                around=wanted.around,
-                start=wanted.start,
-                limit=wanted.limit,
-            )
+        found = await in_database(
+            read,
+            project,
+            wanted.conversation_id,
+            around=wanted.around,
+            start=wanted.start,
+            limit=wanted.limit,
         )
         messages = counted(len(found["read"]), "message")
         return Result(text=_text(found), summary=f"{messages} of “{found['name']}”")
 
     async def was_counted(wanted: Narrowed) -> Result:
-        found = await _asked(lambda: figures(project, Wanted(**dict(wanted))))
+        found = await in_database(figures, project, Wanted(**dict(wanted)))
         summary = ", ".join(
             counted(found[thing], thing[:-1]) for thing in ("conversations", "messages", "tokens")
         )
@@ -103,12 +102,6 @@ def record_tools(project: Project) -> list[Tool]:
             does=was_counted,
         ),
     ]
-
-
-async def _asked(look: Callable[[], Json]) -> Json:
-    """In a thread of its own: a long search is not to hold up what else the worker does."""
-    found: Json = await database_sync_to_async(look, thread_sensitive=False)()
-    return found
 
 
 def _text(found: Json) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import OperationalError
 
 from agents.backends.base import Agent, Assignment, Backend, Json, Result, Scribe, Tool, Usage
 from agents.backends.scripted import Scripted
@@ -246,6 +247,17 @@ async def test_figures_are_those_of_the_record(api: Api, project: Project) -> No
     assert (await found(count, agent="Bob"))["messages"] == 1
     assert (await found(count, status="COMPLETED"))["conversations"] == 1
     assert (await found(count, since="2100-01-01T00:00:00Z"))["newest"] is None
+
+
+async def test_a_database_that_is_away_is_worth_another_try(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*args: object, **kwargs: object) -> Json:
+        raise OperationalError("terminating connection")
+
+    monkeypatch.setattr("agents.tools.record.search", away)
+    with pytest.raises(BackendUnavailable, match="database is away"):
+        await toolbox(ALL, workplace(project))["search_record"]({})
 
 
 # Files
