@@ -24,6 +24,11 @@ WORDS_AT_LEAST, WORDS_IN_THE_MIDDLE = 5, 45
 MESSAGES_EACH = 100
 AGENTS = 20
 TARGET_MS = 150
+SHAPES = {
+    "many": "conversations of 100",
+    "one": "one conversation",
+    "few": "a small project beside them",
+}
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -40,28 +45,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=1_000_000, help="in each of two projects")
     parser.add_argument("--queries", type=int, default=30, help="of each kind")
-    parser.add_argument("--database", help="a database to fill; one of our own unless told")
-    parser.add_argument("--again", action="store_true", help="ask a database filled before")
+    parser.add_argument("--folder", type=Path, help="where the data stays, to be asked once more")
     options = parser.parse_args()
-    with _database(options.database):
+    with _database(options.folder):
         import django
 
         django.setup()
         text = Text(random.Random(SEED))
-        if not options.again:
+        if not _is_filled():
             _fill(text, options.messages)
-        for slug in ("many", "one"):
+        for slug in SHAPES:
             _ask(slug, text, options.queries)
 
 
 @contextmanager
-def _database(given: str | None) -> Iterator[None]:
+def _database(kept: Path | None) -> Iterator[None]:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentpipe.settings")
-    if given:
-        os.environ["DATABASE_URL"] = given
-        yield
-        return
-    folder = Path(tempfile.mkdtemp(prefix="agentpipe-bench-"))
+    folder = kept.absolute() if kept else Path(tempfile.mkdtemp(prefix="agentpipe-bench-"))
+    folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)
     os.environ.pop("DATABASE_URL", None)
     os.environ["AGENTPIPE_DATA_DIR"] = str(folder)
@@ -75,7 +76,8 @@ def _database(given: str | None) -> Iterator[None]:
         for connection in connections.all():
             connection.close_pool()  # type: ignore[attr-defined]  # not in the stubs
         postgres.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        if kept is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class Text:
@@ -97,16 +99,24 @@ class Text:
         return " ".join(self.chance.choices(self.words, cum_weights=self.weights, k=length))
 
 
-def _fill(text: Text, messages: int) -> None:
+def _is_filled() -> bool:
     from django.core.management import call_command
 
-    from conversations import search
+    from conversations.models import Project
 
     call_command("migrate", verbosity=0)
+    return Project.objects.filter(slug__in=SHAPES).count() == len(SHAPES)
+
+
+def _fill(text: Text, messages: int) -> None:
+    from conversations import search
+
     began = time.monotonic()
+    _load("few", text, [MESSAGES_EACH] * 10)
     _load("many", text, [MESSAGES_EACH] * (messages // MESSAGES_EACH))
     _load("one", text, [messages])
-    print(f"{2 * messages:,} messages loaded in {time.monotonic() - began:.0f} s", flush=True)
+    [[loaded]] = _run("SELECT count(*) FROM conversations_message")
+    print(f"{loaded:,} messages loaded in {time.monotonic() - began:.0f} s", flush=True)
     began = time.monotonic()
     count = search.index_all()
     took = time.monotonic() - began
@@ -202,8 +212,7 @@ def _ask(slug: str, text: Text, count: int) -> None:
             narrowed += PEER_NARROWED.format(column=column)
         _run(PEER_QUERY.format(narrowed=narrowed), [query, project.pk, *values])
 
-    shape = "10,000 conversations" if slug == "many" else "one conversation"
-    print(f"\n| {shape}: ms | p50 | p95 | most | peer p50 | peer p95 | p95 < {TARGET_MS} |")
+    print(f"\n| {SHAPES[slug]}: ms | p50 | p95 | most | peer p50 | peer p95 | p95 < {TARGET_MS} |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | --- |")
     for asked in _kinds(text, random.Random(SEED), count, slug):
         mine = _timed(ours, asked)
