@@ -68,14 +68,28 @@ def _count_lines(file: BinaryIO, *, until: int) -> int:
 
 
 def _lines(file: BinaryIO, line: int) -> Iterator[Item]:
-    while text := file.readline(LARGEST + 1):
-        if len(text) > LARGEST:
-            while text and text[-1:] != b"\n":
-                text = file.readline(PIECE)
-            yield Item(line=line, end=file.tell(), fault=TOO_LARGE)
-        elif text.strip():
-            yield Item(line=line, end=file.tell(), text=text)
+    end = file.tell()
+    while text := file.readline(PIECE):
+        length = len(text) + _rest_of_line(file, text)
+        if length > LARGEST:
+            yield Item(line=line, end=end + length, fault=TOO_LARGE)
+        else:
+            # Measured before it is held: of what is too large there is never more than a piece.
+            if length > len(text):
+                file.seek(end)
+                text = file.read(length)
+            if not text.isspace():
+                yield Item(line=line, end=end + length, text=text)
+        end += length
         line += 1
+
+
+def _rest_of_line(file: BinaryIO, piece: bytes) -> int:
+    length = 0
+    while piece and piece[-1:] != b"\n":
+        piece = file.readline(PIECE)
+        length += len(piece)
+    return length
 
 
 class _Values:
@@ -89,7 +103,7 @@ class _Values:
         self.line = line
         self.is_in_array = is_in_array
         # What is held of the file, where in the file that begins, and where in it the scan stands.
-        self.held = b""
+        self.held = bytearray()
         self.held_from = file.tell()
         self.here = 0
         self.fault = ""
@@ -103,7 +117,7 @@ class _Values:
                 length = self._measure_object()
             else:
                 length = self._measure_scalar()
-            text = b"" if self.fault else self.held[self.here : self.here + length]
+            text = b"" if self.fault else self._copy(length)
             self._pass(length)
             yield Item(line=line, end=self.held_from + self.here, text=text, fault=self.fault)
         if self.is_in_array and self.fault != NO_END:
@@ -121,7 +135,7 @@ class _Values:
             if not self._hold_more():
                 return False
 
-    def _note_array(self, gap: bytes) -> None:
+    def _note_array(self, gap: bytearray) -> None:
         opens, closes = gap.rfind(b"["), gap.rfind(b"]")
         if opens != closes:
             self.is_in_array = opens > closes
@@ -171,19 +185,25 @@ class _Values:
             if not self._hold_more():
                 return len(self.held) - self.here
 
+    def _copy(self, length: int) -> bytes:
+        # Over a view: a slice of what is held would be one copy more.
+        with memoryview(self.held) as held:
+            return bytes(held[self.here : self.here + length])
+
     def _pass(self, length: int) -> None:
         self.line += self.held.count(b"\n", self.here, self.here + length)
         self.here += length
 
     def _hold_more(self) -> bool:
-        kept = self.held[self.here :]
-        more = self.file.read(min(max(PIECE, len(kept)), LARGEST_PIECE))
+        del self.held[: self.here]
         self.held_from += self.here
-        self.held, self.here = kept + more, 0
+        self.here = 0
+        more = self.file.read(min(max(PIECE, len(self.held)), LARGEST_PIECE))
+        self.held += more
         return bool(more)
 
 
-def _matched(pattern: re.Pattern[bytes], text: bytes, start: int) -> int:
+def _matched(pattern: re.Pattern[bytes], text: bytearray, start: int) -> int:
     found = pattern.match(text, start)
     assert found  # each of them matches nothing, too
     return found.end()
