@@ -1,12 +1,9 @@
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,58 +14,14 @@ from pytest_django.fixtures import Settings
 
 from agentpipe.embedded import address, command_of
 from agentpipe.management.commands import up as up_command
+from tests.servers import ROOT, WITHIN_S, Running, wait_for
 from tests.services import free_port, url_of
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
-ROOT = Path(__file__).parents[2]
-WITHIN_S = 30
 
-Up = Callable[..., "Running"]
-
-
-class Running:
-    """`manage.py up` in a process of its own."""
-
-    def __init__(self, data_dir: Path, *options: str, **variables: str) -> None:
-        self.data_dir = data_dir
-        self.port = int(variables.get("PORT") or free_port())
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        ours = {"AGENTPIPE_DATA_DIR": str(data_dir), "PORT": str(self.port), "AGENTPIPE_LOCAL": "1"}
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "up", *options],
-            cwd=ROOT,
-            env=kept | ours | variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def await_ready(self) -> Any:
-        wait_for(lambda: self.readiness() is not None or self.process.poll() is not None)
-        assert self.process.poll() is None, self.finish()
-        return self.readiness()
-
-    def readiness(self) -> Any:
-        """What /readyz answers when all is well."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz") as answer:
-                return json.load(answer)
-        except (OSError, urllib.error.URLError):
-            return None
-
-    def stop(self, demand: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
-        self.process.send_signal(demand)
-        return self.finish()
-
-    def finish(self) -> tuple[int, str, str]:
-        """Its exit code and what it said."""
-        try:
-            out, err = self.process.communicate(timeout=WITHIN_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            out, err = self.process.communicate()
-        return self.process.returncode, out, err
+class Up(Running):
+    """A server with a database of its own beside it."""
 
     def postmaster(self) -> int:
         return int((self.data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
@@ -79,23 +32,25 @@ class Running:
             return row[0] if row else None
 
 
-@pytest.fixture
-def up(folder: Path) -> Iterator[Up]:
-    started: list[Running] = []
+Start = Callable[..., Up]
 
-    def up(*options: str, data_dir: Path = folder, **variables: str) -> Running:
-        server = Running(data_dir, *options, **variables)
+
+@pytest.fixture
+def up(folder: Path) -> Iterator[Start]:
+    started: list[Up] = []
+
+    def up(*options: str, data_dir: Path = folder, **variables: str) -> Up:
+        server = Up(data_dir, *options, **variables)
         started.append(server)
         return server
 
     yield up
     for server in started:
         if server.process.poll() is None:
-            server.process.send_signal(signal.SIGTERM)
-            server.finish()
+            server.stop()
 
 
-def test_it_starts_says_where_to_look_and_stops_without_a_trace(up: Up, folder: Path) -> None:
+def test_it_starts_says_where_to_look_and_stops_without_a_trace(up: Start, folder: Path) -> None:
     server = up()
     assert server.await_ready()["status"] == "ok"
     postgres = server.postmaster()
@@ -109,7 +64,7 @@ def test_it_starts_says_where_to_look_and_stops_without_a_trace(up: Up, folder: 
     assert command_of(postgres) == ""
 
 
-def test_a_second_start_finds_the_same_record_and_login(up: Up, folder: Path) -> None:
+def test_a_second_start_finds_the_same_record_and_login(up: Start, folder: Path) -> None:
     first = up()
     first.await_ready()
     password = (folder / "admin_password").read_text()
@@ -123,14 +78,14 @@ def test_a_second_start_finds_the_same_record_and_login(up: Up, folder: Path) ->
     assert password in second.stop()[1]
 
 
-def test_secrets_are_for_the_owner_alone(up: Up, folder: Path) -> None:
+def test_secrets_are_for_the_owner_alone(up: Start, folder: Path) -> None:
     up().await_ready()
 
     for name in ("secret_key", "bridge_api_key", "admin_password"):
         assert (folder / name).stat().st_mode & 0o777 == 0o600
 
 
-def test_ctrl_c_is_an_orderly_end(up: Up) -> None:
+def test_ctrl_c_is_an_orderly_end(up: Start) -> None:
     server = up()
     server.await_ready()
 
@@ -140,7 +95,7 @@ def test_ctrl_c_is_an_orderly_end(up: Up) -> None:
     assert out.endswith("Stopped.\n")
 
 
-def test_an_open_stream_does_not_hold_up_the_end(up: Up) -> None:
+def test_an_open_stream_does_not_hold_up_the_end(up: Start) -> None:
     server = up()
     server.await_ready()
     with socket.create_connection(("127.0.0.1", server.port)) as idle:
@@ -151,7 +106,7 @@ def test_an_open_stream_does_not_hold_up_the_end(up: Up) -> None:
         assert time.monotonic() - began < 15
 
 
-def test_stopping_while_it_starts_leaves_nothing_behind(up: Up, folder: Path) -> None:
+def test_stopping_while_it_starts_leaves_nothing_behind(up: Start, folder: Path) -> None:
     server = up()
     wait_for(lambda: (folder / "postgres" / "postmaster.pid").exists())
     postgres = server.postmaster()
@@ -162,7 +117,7 @@ def test_stopping_while_it_starts_leaves_nothing_behind(up: Up, folder: Path) ->
     assert command_of(postgres) == ""
 
 
-def test_a_second_server_is_told_who_has_the_data_directory(up: Up) -> None:
+def test_a_second_server_is_told_who_has_the_data_directory(up: Start) -> None:
     first = up()
     first.await_ready()
 
@@ -174,7 +129,7 @@ def test_a_second_server_is_told_who_has_the_data_directory(up: Up) -> None:
     assert is_a_sentence(err)
 
 
-def test_a_port_that_is_taken_stops_the_start_before_the_database(up: Up, folder: Path) -> None:
+def test_a_port_that_is_taken_stops_the_start_before_the_database(up: Start, folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         code, out, err = up(PORT=str(port)).finish()
@@ -195,7 +150,7 @@ def test_a_port_that_is_taken_stops_the_start_before_the_database(up: Up, folder
     ],
 )
 def test_a_bad_setting_stops_the_start_with_a_sentence(
-    up: Up, folder: Path, variable: str, value: str, said: str
+    up: Start, folder: Path, variable: str, value: str, said: str
 ) -> None:
     port = {} if variable == "PORT" else {"PORT": str(free_port())}
     server = subprocess.run(
@@ -213,7 +168,7 @@ def test_a_bad_setting_stops_the_start_with_a_sentence(
     assert is_a_sentence(server.stderr)
 
 
-def test_a_database_that_does_not_answer_is_named_without_its_password(up: Up) -> None:
+def test_a_database_that_does_not_answer_is_named_without_its_password(up: Start) -> None:
     port = free_port()
     url = f"postgresql://someone:verysecret@127.0.0.1:{port}/elsewhere"
 
@@ -226,7 +181,7 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(up: Up) -
     assert is_a_sentence(err)
 
 
-def test_a_killed_server_starts_again_with_everything_it_had(up: Up) -> None:
+def test_a_killed_server_starts_again_with_everything_it_had(up: Start) -> None:
     first = up()
     first.await_ready()
     left = first.postmaster()
@@ -241,7 +196,7 @@ def test_a_killed_server_starts_again_with_everything_it_had(up: Up) -> None:
     assert second.ask("SELECT count(*) FROM auth_user WHERE username = 'admin'") == 1
 
 
-def test_a_killed_database_comes_back_under_the_running_server(up: Up) -> None:
+def test_a_killed_database_comes_back_under_the_running_server(up: Start) -> None:
     server = up()
     server.await_ready()
 
@@ -252,7 +207,7 @@ def test_a_killed_database_comes_back_under_the_running_server(up: Up) -> None:
     assert server.stop()[0] == 0
 
 
-def test_the_worker_is_part_of_it_unless_it_is_left_out(up: Up) -> None:
+def test_the_worker_is_part_of_it_unless_it_is_left_out(up: Start) -> None:
     workers = "SELECT count(*) FROM procrastinate_workers"
     server = up()
     server.await_ready()
@@ -265,7 +220,7 @@ def test_the_worker_is_part_of_it_unless_it_is_left_out(up: Up) -> None:
     assert server.ask(workers) == 0
 
 
-def test_two_that_start_at_once_on_one_database_take_turns(up: Up, folder: Path) -> None:
+def test_two_that_start_at_once_on_one_database_take_turns(up: Start, folder: Path) -> None:
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute("CREATE DATABASE two_at_once")
         try:
@@ -281,13 +236,6 @@ def test_two_that_start_at_once_on_one_database_take_turns(up: Up, folder: Path)
 
 def is_a_sentence(words: str) -> bool:
     return words.startswith("agentpipe: ") and words.endswith(".\n") and words.count("\n") == 1
-
-
-def wait_for(fact: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not fact():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="not on this system")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
 
-from tests.browser.server import Server
+from tests.servers import Server
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = [

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Dialog, Page
 
-from tests.browser.server import KEY, Server
+from tests.servers import KEY, Server
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 

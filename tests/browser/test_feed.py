@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
-from tests.browser.server import KEY, Server
+from tests.servers import KEY, Server
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(60)]
 

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
-from tests.browser.server import Server
+from tests.servers import Server
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(60)]
 

@@ -2,17 +2,9 @@
 
 import http.client
 import json
-import os
 import random
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -20,64 +12,25 @@ import httpx
 import pytest
 
 from tests.clients import NOW, Json, said, started
-from tests.services import free_port
+from tests.servers import KEY, Server
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
-ROOT = Path(__file__).parents[2]
-READY_WITHIN_S = 60
-
-
-@dataclass(frozen=True)
-class Server:
-    port: int
-    key: str
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-
-    def get(self, path: str) -> Any:
-        return httpx.get(self.url + path, headers=self.headers).json()
+HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    folder = Path(tempfile.mkdtemp(prefix="agentpipe-"))
-    folder.chmod(0o711)
-    port = free_port()
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    ours = {"AGENTPIPE_DATA_DIR": str(folder), "PORT": str(port), "AGENTPIPE_LOCAL": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "up", "--no-worker"],
-        cwd=ROOT,
-        env=kept | ours,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"), is_local=True)
     try:
-        await_ready(process, f"http://127.0.0.1:{port}/readyz")
-        yield Server(port, (folder / "bridge_api_key").read_text())
+        server.start()
+        yield server
     finally:
-        process.terminate()
-        process.wait(30)
-        shutil.rmtree(folder)
+        server.discard()
 
 
-def await_ready(process: "subprocess.Popen[bytes]", url: str) -> None:
-    deadline = time.monotonic() + READY_WITHIN_S
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server has stopped"
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise AssertionError("the server was not ready in time")
+def get(server: Server, path: str) -> Any:
+    return httpx.get(server.url + path, headers=HEADERS).json()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -101,15 +54,15 @@ def test_a_session_sent_from_twenty_threads_is_whole(server: Server, seed: int) 
     ]
     random.Random(seed).shuffle(events)
 
-    with httpx.Client(headers=server.headers) as client, ThreadPoolExecutor(20) as threads:
+    with httpx.Client(headers=HEADERS) as client, ThreadPoolExecutor(20) as threads:
         answers = threads.map(
             lambda event: client.post(f"{server.url}/api/ingest", json=event), events
         )
         assert {answer.status_code for answer in answers} == {200, 201}
 
     path = f"/api/conversations/{conversation}"
-    found, stored = server.get(path), server.get(f"{path}/messages?page_size=100")["items"]
-    frames = server.get(f"{path}/events?page_size=100")["items"]
+    found, stored = get(server, path), get(server, f"{path}/messages?page_size=100")["items"]
+    frames = get(server, f"{path}/events?page_size=100")["items"]
     assert [message["content"] for message in stored] == [f"line {n}" for n in range(1, 21)]
     assert (found["status"], found["initialPrompt"]) == ("COMPLETED", "Design a tower")
     assert (found["totalMessages"], found["totalTokens"], found["totalCost"]) == (20, 140, 0.2)
@@ -131,7 +84,7 @@ def test_every_answer_keeps_the_connection(server: Server) -> None:
         (415, {}, {"Content-Type": "text/plain"}),
         (200, {"type": "error.occurred", "data": unknown}, {}),
     ):
-        connection.request("POST", "/api/ingest", json.dumps(body), server.headers | headers)
+        connection.request("POST", "/api/ingest", json.dumps(body), HEADERS | headers)
         answer = connection.getresponse()
 
         assert isinstance(json.loads(answer.read()), dict)

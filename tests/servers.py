@@ -1,0 +1,161 @@
+"""`manage.py up` as its users start it: in processes of their own, waited for until they answer."""
+
+import atexit
+import functools
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+from tests.services import free_port
+
+ROOT = Path(__file__).parents[1]
+WITHIN_S = 30
+KEY = "known-to-the-tests-only"
+
+
+class Running:
+    """One process, what it answers and what it says."""
+
+    def __init__(self, data_dir: Path, *options: str, **variables: str) -> None:
+        self.data_dir = data_dir
+        self.port = int(variables.get("PORT") or free_port())
+        self.url = f"http://127.0.0.1:{self.port}"
+        data_dir.mkdir(exist_ok=True)
+        # Files and no pipes: nobody reads while it runs.
+        run = secrets.token_hex(4)
+        self._out, self._err = data_dir / f"{run}.out", data_dir / f"{run}.err"
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up", *options],
+                cwd=ROOT,
+                env=_environment(data_dir, **{**variables, "PORT": str(self.port)}),
+                stdout=out,
+                stderr=err,
+            )
+
+    def await_ready(self) -> Any:
+        """What /readyz answers when all is well."""
+        wait_for(lambda: self.readiness() is not None or self.process.poll() is not None)
+        assert self.process.poll() is None, self.finish()
+        return self.readiness()
+
+    def readiness(self) -> Any:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz") as answer:
+                return json.load(answer)
+        except (OSError, urllib.error.URLError):
+            return None
+
+    def stop(self, demand: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
+        self.process.send_signal(demand)
+        return self.finish()
+
+    def finish(self) -> tuple[int, str, str]:
+        """Its exit code and what it said."""
+        try:
+            self.process.wait(WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        return self.process.returncode, self._out.read_text(), self._err.read_text()
+
+
+class Server:
+    """A server on a database of its own, which may be killed and started again."""
+
+    def __init__(self, folder: Path, *, is_local: bool) -> None:
+        self.folder = folder
+        self.is_local = is_local
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.running: Running | None = None
+        self.name = f"server_{secrets.token_hex(6)}"
+        self.database_url = _url_of(self.name)
+        _ask(f"CREATE DATABASE {self.name} TEMPLATE {_migrated()}")
+
+    def start(self) -> None:
+        self.running = Running(
+            self.folder,
+            AGENTPIPE_LOCAL="1" if self.is_local else "0",
+            AGENTPIPE_BRIDGE_API_KEY=KEY,
+            DATABASE_URL=self.database_url,
+            PORT=str(self.port),
+        )
+        self.running.await_ready()
+
+    def kill(self) -> None:
+        """As kill -9 does it: no farewell to anybody."""
+        if self.running is not None:
+            self.running.stop(signal.SIGKILL)
+            self.running = None
+
+    def discard(self) -> None:
+        if self.running is not None:
+            self.running.stop()
+        _ask(f"DROP DATABASE {self.name} WITH (FORCE)")
+
+    def admin_password(self) -> str:
+        return (self.folder / "admin_password").read_text().strip()
+
+    def ingest(self, kind: str, **data: Any) -> None:
+        request = urllib.request.Request(
+            f"{self.url}/api/ingest",
+            data=json.dumps({"type": kind, "data": data}).encode(),
+            headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request) as answer:
+            assert answer.status in {200, 201}
+
+    def say(self, content: str, *, conversation_id: str = "tower", **data: Any) -> None:
+        said = {"agent_type": "claude", "agent_name": "Ada", "content": content, **data}
+        self.ingest("message.created", conversation_id=conversation_id, **said)
+
+
+def wait_for(fact: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while not fact():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+@functools.cache
+def _migrated() -> str:
+    """A database to copy: what every server would do first is done once."""
+    name = f"migrated_{secrets.token_hex(6)}"
+    _ask(f"CREATE DATABASE {name}")
+    atexit.register(_ask, f"DROP DATABASE {name} WITH (FORCE)")
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+            cwd=ROOT,
+            env=_environment(Path(folder), AGENTPIPE_LOCAL="1", DATABASE_URL=_url_of(name)),
+            check=True,
+        )
+    return name
+
+
+def _environment(data_dir: Path, **variables: str) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "AGENTPIPE_DATA_DIR": str(data_dir), "AGENTPIPE_LOCAL": "1", **variables}
+
+
+def _url_of(name: str) -> str:
+    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=name))
+
+
+def _ask(statement: str) -> None:
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(statement.encode())
