@@ -105,8 +105,9 @@ def _object(value: object) -> dict[str, Any] | None:
 
 Text = StrictStr
 Time = Annotated[datetime, BeforeValidator(strict_time)]
-Whole = Annotated[int, BeforeValidator(_integer), Field(ge=0, le=LARGEST)]
-Positive = Annotated[int, BeforeValidator(_integer), Field(gt=0, le=LARGEST)]
+# The bounds come first: pydantic then compares by itself, and not by a function in Python.
+Whole = Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(_integer)]
+Positive = Annotated[int, Field(gt=0, le=LARGEST), BeforeValidator(_integer)]
 Cost = Annotated[Decimal, BeforeValidator(_cost)]
 Object = Annotated[dict[str, Any], BeforeValidator(lambda value: storable(value))]
 
