@@ -248,6 +248,7 @@ async def test_the_newest_are_found_however_far_back_they_are(
         assert set(await found(api, '"big tigers"')) == {"far-2", "mid-2", "near-2"}, near
         assert set(await found(api, "tigers -lions", mode="round-robin")) == set(tigers), near
         assert await found(api, "bears") == []
+    monkeypatch.setattr("conversations.search.newest.WALKED", 0)
     monkeypatch.setattr("conversations.search.newest.CANDIDATES", 4)
     for near in (1, 3, 4, 8, 100):
         monkeypatch.setattr("conversations.search.newest.NEAR", near)
