@@ -1,6 +1,8 @@
 """What is wrong in a file is named, and stops nothing."""
 
+import io
 import json
+import tracemalloc
 
 import pytest
 
@@ -15,6 +17,8 @@ from tests.conversations.imported import (
 )
 
 pytestmark = pytest.mark.usefixtures("own_folder")
+
+MIB = 1024 * 1024
 
 
 async def test_bad_lines_are_named_and_stop_nothing(api: Api) -> None:
@@ -63,3 +67,21 @@ async def test_a_torn_array_is_one_error(api: Api) -> None:
     job = await imported(api, written[:-20])
 
     assert (job["status"], counts(job)) == ("completed", (4, 0, 0, 1))
+
+
+@pytest.mark.parametrize(("opening", "closing"), [(b"", b"\n"), (b"[\n", b",\n")])
+def test_what_is_too_long_is_never_held_whole(
+    monkeypatch: pytest.MonkeyPatch, opening: bytes, closing: bytes
+) -> None:
+    monkeypatch.setattr(items, "LARGEST", 4 * MIB)
+    monkeypatch.setattr(items, "LARGEST_PIECE", MIB)
+    long = b'{"x": "' + b"y " * 10 * MIB + b'"}' + closing
+    file = io.BytesIO(opening + long + long)
+
+    tracemalloc.start()
+    found = list(items.items(file))
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert [item.fault for item in found][:2] == [items.TOO_LARGE] * 2
+    assert held < 8 * MIB
