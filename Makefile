@@ -50,7 +50,8 @@ house: .venv/synced ## check the floor plan: who may import whom, which files th
 check: house lint types test ## all of the above, as CI does
 
 faults: .venv/synced ## run the long forms of the fault tests
-	AGENTPIPE_FAULTS=long $(IN) -m pytest tests/faults $(ARGS)
+	AGENTPIPE_FAULTS=long $(IN) -m pytest tests/faults tests/agentpipe/test_nonsense.py \
+		tests/conversations/test_export_round_trip.py $(ARGS)
 
 bench: .venv/synced ## measure the fan-out to many readers (BENCH=pages make bench for another)
 	$(IN) -m benchmarks.$(BENCH)
