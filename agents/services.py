@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from django.utils import timezone
-from procrastinate.contrib.django import app as jobs
 
 from agents import events, queue, roster, working
 from agents.backends.base import Agent, Json
@@ -108,7 +107,7 @@ def cancel_run(run: AgentRun) -> AgentRun:
         locked.told += 1
     standing = working.standing_of(locked)
     working.end_run(locked, status=AgentRun.Status.CANCELLED, standing=standing)
-    _stop_job(locked)
+    queue.stop(locked)
     return locked
 
 
@@ -159,7 +158,7 @@ def delete_runs(conversation: Conversation) -> int:
     locked = list(runs.select_for_update(no_key=True).order_by("pk"))
     for run in locked:
         if not run.is_finished:
-            _stop_job(run)
+            queue.stop(run)
     for topic, is_going_on in _topics_of(locked).items():
         erase(topic)
         if is_going_on:
@@ -172,11 +171,6 @@ def delete_runs(conversation: Conversation) -> int:
 def _topics_of(runs: Sequence[AgentRun]) -> dict[str, bool]:
     """And whether the latest attempt still goes on there."""
     return {run.topic: not run.is_finished for run in runs}
-
-
-def _stop_job(run: AgentRun) -> None:
-    if run.job_id is not None:
-        jobs.job_manager.cancel_job_by_id(run.job_id, abort=True, delete_job=True)
 
 
 def _queue(
@@ -200,8 +194,7 @@ def _queue(
         prompt=prompt,
         metadata=metadata,
     )
-    run.job_id = queue.defer(run)
-    run.save(update_fields=["job_id"])
+    queue.put_in_line(run)
     publish(events.run_event(run, "created"), *working.topics_of(run))
     return run
 

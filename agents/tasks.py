@@ -151,8 +151,11 @@ async def _hand_over(scribe: RunScribe) -> None:
         logger.info("run.left", run=scribe.run.public_id)
 
 
-@app.periodic(cron="*/10 * * * *")
-@app.task(queueing_lock="forget_checkpoints", pass_context=False)
-def forget_checkpoints(timestamp: int) -> None:
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="sweep_runs", pass_context=False)
+def sweep_runs(timestamp: int) -> None:
+    """Runs that no job stands for get one again, and checkpoints that nobody needs go."""
+    for run_id in queue.without_job().values_list("pk", flat=True):
+        working.queue_again(run_id)
     checkpoint.forget_old()
     connection.close()

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from agents import checkpoint, events
+from agents import checkpoint, events, queue
 from agents.backends.base import Turn, Usage
 from agents.checkpoint import Standing
 from agents.errors import RunLost
@@ -28,6 +28,8 @@ from streaming.publish import publish, transactional
 
 MOST_TURNS = 50
 MOST_CHARACTERS = 200_000
+# A run that takes its worker down with it does so for ever.
+MOST_WORKERS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +68,19 @@ def topics_of(run: AgentRun) -> list[str]:
 @transactional
 def take_up(run_id: int) -> Commission | None:
     """The run is this worker's from now on; None where it has ended."""
-    run = _locked(run_id)
-    if run is None or run.is_finished:
+    try:
+        run = lock_run(run_id)
+    except RunLost:
+        return None
+    if run.is_finished:
+        return None
+    if run.epoch >= MOST_WORKERS:
+        end_run(
+            run,
+            status=AgentRun.Status.FAILED,
+            standing=standing_of(run),
+            error=f"{MOST_WORKERS} workers have begun it, and none has ended it",
+        )
         return None
     run.epoch += 1
     if run.started_at is None:
@@ -278,6 +291,7 @@ def end_run(run: AgentRun, *, status: AgentRun.Status, standing: Standing, error
         _complete_answer(run, run.answer)
     what = {"completed": "completed", "failed": "failed"}.get(run.status, "updated")
     publish(events.run_event(run, what), *topics_of(run))
+    queue.call_next(run)
 
 
 def _complete_answer(run: AgentRun, answer: Message) -> None:
@@ -298,6 +312,17 @@ def _complete_answer(run: AgentRun, answer: Message) -> None:
     )
     shape = hosting.shape_of(answer, run.conversation)
     publish(events.message_appended(run, answer, shape), *topics_of(run))
+
+
+@transactional
+def queue_again(run_id: int) -> None:
+    """Have a run worked on that has no job, unless it waits for another or has ended meanwhile."""
+    try:
+        run = lock_run(run_id)
+    except RunLost:
+        return
+    if not run.is_finished and queue.without_job().filter(pk=run_id).exists():
+        queue.put_in_line(run)
 
 
 @transactional
