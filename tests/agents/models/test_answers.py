@@ -69,6 +69,16 @@ async def test_thoughts_are_told_apart(vendors: FakeVendors, model: str, cut: An
 
 
 @pytest.mark.parametrize("model", BOTH)
+async def test_a_tag_that_is_a_piece_of_its_own_is_a_tag_like_any(
+    vendors: FakeVendors, model: str
+) -> None:
+    pieces = ["<think>", "Which", "</thi", "nk>", "\n", "It is", "</think>", " high"]
+    vendors.play(Answer(pieces=tuple(Text(text=piece) for piece in pieces)))
+    scribe = await answered(assignment(model))
+    assert (scribe.answer, scribe.thoughts) == ("\nIt is</think> high", "Which")
+
+
+@pytest.mark.parametrize("model", BOTH)
 async def test_tools_find_and_the_model_goes_on_with_it(vendors: FakeVendors, model: str) -> None:
     tool = Recorder()
     vendors.play(
