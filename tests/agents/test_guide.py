@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from asgiref.sync import sync_to_async
 
 from agents.backends.base import Agent, Assignment, Json, Turn
 from agents.backends.guide import Guide
+from agents.backends.guide.times import span_in
 from agents.errors import BackendFailed
 from agents.tools import Workplace, toolbox
 from agents.tools.files import RunFiles
@@ -154,9 +156,10 @@ async def test_counting_questions_get_figures(
 
 
 async def test_figures_are_told_agent_by_agent(talks: None, project: Project) -> None:
-    answer = await answer_to(project, "token usage")
-    assert "| Ada | 3 | 4 | 200 | $0.5000 |" in answer
-    assert "| Bob | 2 | 2 | 10 | $0.5000 |" in answer
+    for question in ("token usage", "compare Ada and Bob", "list the agents"):
+        answer = await answer_to(project, question)
+        assert "| Ada | 3 | 4 | 200 | $0.5000 |" in answer
+        assert "| Bob | 2 | 2 | 10 | $0.5000 |" in answer
 
 
 @pytest.mark.parametrize(
@@ -235,6 +238,43 @@ async def test_a_question_that_points_back_is_about_the_one_before(
     assert "“A certificate expired" in answer
     assert "Friday" not in answer
     assert "I am the guide" in await answer_to(project, "thanks", history=history)
+
+
+SATURDAY = datetime(2026, 11, 21, 16, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("words", "since", "until"),
+    [
+        ("today", "2026-11-21T00:00", "2026-11-22T00:00"),
+        ("was geschah gestern", "2026-11-20T00:00", "2026-11-21T00:00"),
+        ("昨日の会議", "2026-11-20T00:00", "2026-11-21T00:00"),
+        ("since yesterday", "2026-11-20T00:00", None),
+        ("this week", "2026-11-16T00:00", None),
+        ("last week", "2026-11-09T00:00", "2026-11-16T00:00"),
+        ("the last month", "2026-10-01T00:00", "2026-11-01T00:00"),
+        ("past week", "2026-11-14T16:30", None),
+        ("in the last 3 hours", "2026-11-21T13:30", None),
+        ("letzte woche", "2026-11-09T00:00", "2026-11-16T00:00"),
+        ("on 2026 11 01", "2026-11-01T00:00", "2026-11-02T00:00"),
+        ("since 2026 11 01", "2026-11-01T00:00", None),
+        ("between 2026 11 01 and 2026 11 03", "2026-11-01T00:00", "2026-11-04T00:00"),
+    ],
+)
+def test_times_are_read_as_people_name_them(words: str, since: str, until: str | None) -> None:
+    span, rest = span_in(f"what about {words} then", SATURDAY)
+    assert span is not None
+    assert span.since == datetime.fromisoformat(f"{since}+00:00")
+    assert span.until == (datetime.fromisoformat(f"{until}+00:00") if until else None)
+    assert rest.startswith("what about ")
+    assert rest.endswith(" then")
+
+
+@pytest.mark.parametrize(
+    "words", ["the last conversation", "hoyer", "2026 13 45", "the week", "a day", "lastly days"]
+)
+def test_other_words_are_no_times(words: str) -> None:
+    assert span_in(words, SATURDAY) == (None, words)
 
 
 async def test_what_was_recorded_is_not_read_as_markdown(api: Api, project: Project) -> None:

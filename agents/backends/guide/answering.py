@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agents.backends.base import Assignment, Json, Scribe, Todo, TodoStatus
-from agents.backends.guide import writing
+from agents.backends.guide import markdown, writing
+from agents.backends.guide.figures import in_figures
 from agents.backends.guide.passages import best_passages, first_sentences
 from agents.backends.guide.question import Question, read_question
 from agents.errors import BackendFailed
@@ -46,7 +47,7 @@ class _Answer:
             self.todos = _todos(question)
             text = await self._answer(question, record)
         await self._plan(len(self.todos) - 1)
-        for piece in writing.pieces(text):
+        for piece in markdown.pieces(text):
             await self.scribe.say(piece)
             await asyncio.sleep(0)
         await self._plan(len(self.todos))
@@ -116,7 +117,7 @@ class _Answer:
 
     async def _count(self, question: Question) -> str:
         counted = await self._once("counted", lambda: self._figures(question))
-        return writing.figures(question, counted["figures"], counted["found"])
+        return in_figures(question, counted["figures"], counted["found"])
 
     async def _figures(self, question: Question) -> Json:
         await self._plan(1)
@@ -265,5 +266,5 @@ def _last_words(reading: Json | None) -> str:
     if not reading or not reading["read"]:
         return ""
     last = reading["read"][-1]
-    by = f" — {writing.plain(last['agent'])}" if last["agent"] else ""
-    return f"“{writing.plain(first_sentences(last['text'], 160))}”{by}"
+    by = f" — {markdown.plain(last['agent'])}" if last["agent"] else ""
+    return f"“{markdown.plain(first_sentences(last['text'], 160))}”{by}"

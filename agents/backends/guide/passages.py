@@ -22,7 +22,7 @@ A_QUESTION = 0.5
 OF_ANOTHER_AGENT = 0.25
 A_PROMPT = 0.7
 # What was asked before counts for less than what is asked now.
-ASKED_BEFORE = 0.4
+ASKED_BEFORE = 0.2
 # In a conversation that is about just this, a reason needs no other word of the question.
 REASON_ALONE = 0.8
 # Reasons for who asks why, numbers for who asks when or how many.
@@ -93,7 +93,7 @@ def best_passages(
 
 def first_sentences(text: str, length: int = LONGEST_PASSAGE) -> str:
     """The beginning of a text as one line, cut between words."""
-    return _cut(" ".join(_split(text[: 4 * length])), length)
+    return _cut(_joined(_split(text[: 4 * length])), length)
 
 
 def _sentences(reading: Json, source: int, agent: str) -> Iterator[Sentence]:
@@ -118,11 +118,21 @@ def _without_marks(piece: str) -> str:
     return " ".join(MARKS.sub("", piece).split())
 
 
+def _joined(sentences: Sequence[str]) -> str:
+    """One after another; where a line ended and no sentence, this is shown."""
+    text = ""
+    for sentence in sentences:
+        if text and not text.endswith(("。", "！", "？")):  # noqa: RUF001
+            text += " " if text.endswith((".", "!", "?", "…", ":", ",")) else " / "
+        text += sentence
+    return text
+
+
 def _worth(word: str, asked_before: Sequence[str]) -> float:
     if word.startswith('"'):
         return 2 * (ASKED_BEFORE if word.strip('"') in asked_before else 1)
     beginning = word.removesuffix("*")
-    return ASKED_BEFORE if any(old.startswith(beginning) for old in asked_before) else 1.0
+    return ASKED_BEFORE if any(fold(old).startswith(beginning) for old in asked_before) else 1.0
 
 
 def _score(sentences: Sequence[Sentence], worth: Mapping[str, float], *, asked: str) -> None:
@@ -194,7 +204,7 @@ def _chosen(sentences: Sequence[Sentence], ranked: Sequence[int]) -> Iterator[Pa
         texts.add(sentence.folded)
         by_source[sentence.source] = by_source.get(sentence.source, 0) + 1
         yield Passage(
-            text=_cut(" ".join(sentences[one].text for one in places), LONGEST_PASSAGE),
+            text=_cut(_joined([sentences[one].text for one in places]), LONGEST_PASSAGE),
             agent=sentence.agent,
             source=sentence.source,
             score=sentence.score,

@@ -1,7 +1,7 @@
 """Reading a question: what is to be looked for, and what about it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -19,9 +19,11 @@ LONGEST_QUESTION = 2000
 MOST_WORDS = 16
 # With no more words of its own, a question that points somewhere is about the one before.
 FEW_WORDS = 2
+LONGEST_POINTING = 8
 QUOTED = re.compile(r"[\"“”„«»「」『』]([^\"“”„«»「」『』]{2,200})[\"“”„«»「」『』]")
 # Versions, numbers and names of things, whose parts alone say nothing: 2.4, node-3, 10:00.
 COMPOUND = re.compile(r"[^\W_]+(?:[._/:@-][^\W_]+)+")
+WRITTEN = re.compile(r"\w+")
 UNSPACED_COUNTING = re.compile("多少|几个|いくつ|何件|いくら|몇|كم|сколько")
 
 
@@ -89,8 +91,11 @@ def _points_back(text: str, question: Question) -> bool:
     if not question.words:
         # “The latest conversations” need nothing else to be understood.
         return not words_for.CONVERSATIONS & set(spoken)
-    points = bool(words_for.POINTERS & set(spoken)) or spoken[:1] in (["and"], ["und"], ["et"])
-    return points and len(question.words) <= FEW_WORDS and len(spoken) <= 8
+    if len(spoken) > LONGEST_POINTING:
+        return False
+    if words_for.POINTERS & set(spoken) or spoken[0] in words_for.GOING_ON:
+        return len(question.words) <= FEW_WORDS
+    return len(question.words) == 1 and bool(words_for.ASKING & set(spoken))
 
 
 def _alone(text: str, agents: Sequence[str], now: datetime) -> Question:
@@ -100,7 +105,7 @@ def _alone(text: str, agents: Sequence[str], now: datetime) -> Question:
     if not phrases and (_is_greeting(folded.split()) or _asks_about_itself(folded)):
         return Question(kind="self")
     span, rest = span_in(folded, now)
-    agent, rest = _agent_in(rest, agents)
+    named, rest = _agents_in(rest, agents)
     compounds = [found for found in COMPOUND.findall(text) if any(map(str.isdigit, found))]
     for compound in compounds:
         parts = " ".join(fold(compound).split())
@@ -120,16 +125,17 @@ def _alone(text: str, agents: Sequence[str], now: datetime) -> Question:
         # What something costs that is talked about, not what the talk did.
         words = [word for word in subject if word in words_for.MONEY or word in words]
         counts = False
+    compares = len(named) > 1 and not words and not phrases
     question = Question(
         kind="passages",
-        words=tuple(dict.fromkeys(words))[:MOST_WORDS],
+        words=_spelled(words, text),
         phrases=phrases,
-        agent=agent,
+        agent="" if compares else named[0] if named else "",
         status=status,
         span=span,
         order=_order(spoken),
         metric=_metric(domain),
-        by_agent="agents" in domain,
+        by_agent=compares or "agents" in domain,
         wants_one=_wants_one(spoken),
         wants_summary=bool(words_for.SUMMARY & set(spoken)),
     )
@@ -140,7 +146,7 @@ def _kind(question: Question, domain: set[str], counts: bool, folded: str) -> Ki
     about = question.words or question.phrases
     if counts and (domain or not about):
         return "figures"
-    if "agents" in domain and not about:
+    if question.by_agent and not about:
         return "figures"
     if domain & {"cost", "tokens"} and not about and "conversations" not in domain:
         return "figures"
@@ -191,15 +197,25 @@ def _is_empty(word: str) -> bool:
     return word in words_for.EMPTY or (len(word) == 1 and not IS_UNSPACED.match(word))
 
 
-def _agent_in(folded: str, agents: Sequence[str]) -> tuple[str, str]:
-    """The agent that is named, the longest name first, and the words without it."""
+def _agents_in(folded: str, agents: Sequence[str]) -> tuple[list[str], str]:
+    """The agents that are named, in that order, and the words without them."""
+    places: dict[str, int] = {}
+    rest = f" {folded} "
+    # The longest first: one name may be part of another.
     for name in sorted(agents, key=lambda name: (-len(name), name)):
         known = " ".join(fold(name).split())
         if len(known) < 2 or known in words_for.EMPTY or known in _SAID_OTHERWISE:
             continue
-        if f" {known} " in f" {folded} ":
-            return name, f" {folded} ".replace(f" {known} ", " ", 1).strip()
-    return "", folded
+        if f" {known} " in rest:
+            places[name] = f" {folded} ".index(f" {known} ")
+            rest = rest.replace(f" {known} ", " ")
+    return sorted(places, key=lambda name: (places[name], name)), rest.strip()
+
+
+def _spelled(words: Iterable[str], text: str) -> tuple[str, ...]:
+    """The words as they were written, so that people know them again."""
+    written = {fold(word).strip(): word for word in WRITTEN.findall(text)}
+    return tuple(dict.fromkeys(written.get(word, word) for word in words))[:MOST_WORDS]
 
 
 def _status(spoken: Sequence[str], subject: Sequence[str]) -> str:

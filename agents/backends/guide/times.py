@@ -1,7 +1,7 @@
 """Times as people name them: today, yesterday, last week, the past 3 hours, since 2026-11-01."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 # Folded, as search compares words.
@@ -26,6 +26,9 @@ SPACED = r"(?<![^ ]){}(?![^ ])"
 DAY = r"(?P<year>\d{4}) (?P<month_of>\d\d) (?P<day_of>\d\d)"
 
 SINCE_DATE = re.compile(rf"(?:(?P<from>since|after|from|seit|ab|depuis|desde) )?{DAY}")
+DATES = re.compile(
+    r"(?:between|from|von|zwischen|entre|de) (\d{4} \d\d \d\d) \w+ (\d{4} \d\d \d\d)"
+)
 NAMED_DAY = re.compile(
     rf"(?:(?P<from>since|from|seit|depuis|desde) )?"
     rf"(?:(?P<today>{TODAY})|(?P<yesterday>{YESTERDAY}))"
@@ -50,6 +53,7 @@ def span_in(words: str, now: datetime) -> tuple[Span | None, str]:
     """The time that folded words name, and the words without it."""
     for pattern, read in (
         (PAST_MANY, _past_many),
+        (DATES, _dates),
         (SINCE_DATE, _date),
         (NAMED_DAY, _named_day),
         (THIS_ONE, _this),
@@ -66,6 +70,15 @@ def _past_many(found: re.Match[str], now: datetime) -> Span:
     many, unit = int(found["many"]), _unit(found)
     since = now - many * LENGTHS[unit]
     return Span(since=since, until=None, label=f"in the last {many} {unit}{'s'[: many != 1]}")
+
+
+def _dates(found: re.Match[str], now: datetime) -> Span | None:
+    try:
+        first, last = (datetime.strptime(day, "%Y %m %d").date() for day in found.groups())
+    except ValueError:
+        return None
+    span = _of_day(last, f"between {first} and {last}")
+    return replace(span, since=_start(first))
 
 
 def _date(found: re.Match[str], now: datetime) -> Span | None:

@@ -53,7 +53,9 @@ EMPTY = _words(
     qual quais quando que quem se sem ser seu sua tem ter todos um uma voce
     aan als bij dan dat de deze die dit door dus een en er gezegd had heb hebben heeft het hij hoe
     ik in is je kan maar me met mij mijn naar niet nog of om ook op over te tot uit van veel voor
-    waar waarom wanneer was wat we wel werd wie wij wordt ze zei zij zijn zo zonder far soon
+    waar waarom wanneer was wat we wel werd wie wij wordt ze zei zij zijn zo zonder
+    far soon people person take taken takes took part
+    current compare versus vs between
     status state send sends sent passiert passierte geschah passe pasa paso successo aconteceu
     summarized summarised overview gist recap zusammenfassung fasse zusammen resume resumen resumer
     riassumi resumo samenvatting
@@ -76,10 +78,12 @@ POINTERS = _words(
     it its that this those these they them their he she him her his there one ones same
     es das dies diese dieser er sie ihn ihm sein ihre dort
     ca cela ceci il elle ils elles eso esto ella ellos lo questo quello isso isto het dit
-    more mehr plus mas piu mais why how when who where warum wie wann wer wo pourquoi quand
-    else further again instead
+    more mehr plus mas piu mais else further again instead
     """
 )
+# With a single word beside them they are about what was said before: “Who signs?”
+ASKING = _words("why how when who where warum wie wann wer wo pourquoi quand comment quien cuando")
+GOING_ON = _words("and but also und aber auch et mais aussi y pero e ma en maar и а")
 # The record itself.
 CONVERSATIONS = _words(
     """
