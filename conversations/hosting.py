@@ -151,6 +151,7 @@ def _add(
     now = timezone.now()
     conversation.last_sequence_number += 1
     conversation.total_messages += 1
+    conversation.note_agents(speaker.agent_id, speaker.agent_type)
     message = Message.objects.create(
         project=conversation.project,
         conversation=conversation,
@@ -168,7 +169,7 @@ def _add(
         sequence_number=conversation.last_sequence_number,
     )
     metrics.count(conversation.project, [message])
-    _touch(conversation, "initial_prompt", "last_sequence_number", "total_messages")
+    _touch(conversation, "initial_prompt", "last_sequence_number", "total_messages", "agents")
     return message
 
 

@@ -14,6 +14,8 @@ from django.utils import timezone
 
 DEFAULT_PROJECT = "default"
 LONGEST_RETENTION_DAYS = 36_500
+# What is kept of an agent's id or type to look for it: an index has no room for a novel.
+LONGEST_AGENT = 200
 
 
 def new_id() -> str:
@@ -136,6 +138,8 @@ class Conversation(models.Model):
     max_turns = models.BigIntegerField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     notes = models.TextField(blank=True)
+    # The ids and types of all agents that have a part in it, by which it is looked for.
+    agents = ArrayField(models.TextField(), default=list, editable=False)
     system_info = models.JSONField(null=True, blank=True)
     summary = models.JSONField(null=True, blank=True)
     error_message = models.TextField(blank=True)
@@ -173,10 +177,20 @@ class Conversation(models.Model):
                 condition=models.Q(status="ACTIVE"),
                 name="conversations_active",
             ),
+            GinIndex(fields=["agents"], name="conversations_by_agent"),
         ]
 
     def __str__(self) -> str:
         return self.name or self.public_id
+
+    def note_agents(self, *names: str) -> None:
+        """These ids or types have a part in it."""
+        known: set[str] = self.__dict__.setdefault("known_agents", set(self.agents))
+        for name in names:
+            shown = name[:LONGEST_AGENT]
+            if shown and shown not in known:
+                known.add(shown)
+                self.agents.append(shown)
 
     @property
     def topic(self) -> str:

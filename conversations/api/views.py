@@ -1,6 +1,6 @@
 """Reading the record: lists, one conversation, its messages and events, and its streams."""
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -21,7 +21,7 @@ from conversations.api.serializers import (
     ParticipantSerializer,
 )
 from conversations.events import INGEST_KINDS
-from conversations.models import Message, Participant
+from conversations.models import LONGEST_AGENT
 from conversations.search import FoundConversations
 from conversations.services import delete_conversation, edit_conversation
 from streaming import replay, topics
@@ -85,11 +85,7 @@ def _filters(wanted: dict[str, str]) -> Q:
         if value := wanted.get(name):
             matches &= Q(**{name: value})
     if agent := wanted.get("agent"):
-        is_agent = Q(agent_id=agent) | Q(agent_type=agent)
-        of_this = {"conversation": OuterRef("pk")}
-        matches &= Exists(Participant.objects.filter(is_agent, **of_this)) | Exists(
-            Message.objects.filter(is_agent, **of_this)
-        )
+        matches &= Q(agents__contains=[agent[:LONGEST_AGENT]])
     return matches
 
 

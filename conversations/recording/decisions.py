@@ -104,6 +104,8 @@ class Decisions:
             )
             for position, new in enumerate(change.participants)
         ]
+        for one in participants:
+            conversation.note_agents(one.agent_id, one.agent_type)
         self.rows.participants += participants
         return participants
 

@@ -99,6 +99,7 @@ def _count(conversation: Conversation, message: NewMessage) -> None:
     conversation.total_tokens += message.total_tokens or 0
     conversation.total_cost += message.cost or 0
     conversation.total_duration_ms += message.duration_ms or 0
+    conversation.note_agents(message.agent_id, message.agent_type)
     conversation.last_sequence_number = max(
         conversation.last_sequence_number, message.sequence_number
     )

@@ -18,6 +18,7 @@ CONVERSATION_FIELDS = [
     "source",
     "initial_prompt",
     "max_turns",
+    "agents",
     "metadata",
     "system_info",
     "summary",

@@ -287,3 +287,13 @@ async def test_camel_case_conversations_are_listed_beside_the_others(api: Api) -
     assert items[0].keys() == items[1].keys()
     assert items[1]["id"] == "s-1"
     assert {item["projectId"] for item in items} == {"tower"}
+
+
+async def test_agents_with_endless_names_are_recorded_and_found(api: Api) -> None:
+    endless = "claude " * 5000
+    conversation = await api.start(participants=[{"agent_id": endless, "agent_type": "claude"}])
+    await api.say(conversation, "Hello", agent_id=f"{endless}!", agent_type="gemini")
+
+    for agent in ("claude", "gemini", endless[:3000]):
+        found = (await api.get(LIST, params={"agent": agent})).json()["items"]
+        assert [item["id"] for item in found] == [conversation]
