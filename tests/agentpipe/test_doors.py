@@ -24,9 +24,13 @@ from rest_framework.views import APIView
 
 from agentpipe import routing
 from agentpipe.api.authentication import SocketAuthentication
+from agents import events
+from agents.models import AgentRun
+from conversations import hosting
 from conversations.models import Project
 from conversations.services import make_key
 from streaming.models import Topic
+from streaming.publish import publish, transactional
 from tests.agentpipe.knocking import CSRF_TOKEN, Heard, first_of, knock, signed_in, urlconf_with
 from tests.clients import Api, Socket, started
 
@@ -35,6 +39,8 @@ MARK = "xyzzy-of-the-tower"
 CONVERSATION = str(uuid4())
 MESSAGE = str(uuid4())
 JOB = "c" + "4" * 24
+CHAT = str(uuid4())
+QUESTION, ANSWER, RUN = "a" * 24, "b" * 24, "d" * 24
 
 # A parameter of a path stands for something that exists, or nobody could be refused it. A door
 # with a new kind of parameter has to say here what of the project it opens.
@@ -42,6 +48,10 @@ THINGS = {
     "project": "tower",
     "conversation": CONVERSATION,
     "job": JOB,
+    "user_id": "ada",
+    "chat_id": CHAT,
+    "message_id": QUESTION,
+    "run": RUN,
     "content_type_id": "1",
     "object_id": "1",
     "id": "1",
@@ -49,11 +59,20 @@ THINGS = {
     "url": "conversations/",
     "path": "anything",
 }
+OF_THE_PROJECT = (CONVERSATION, JOB, CHAT, QUESTION, RUN, "users/ada")
 # What a body must say to get past the reading of it, and to the project.
 BODIES: dict[str, Any] = {
     "api/ingest": {"type": "conversation.started", "data": started(str(uuid4()))},
     "api/ingest/batch": [{"type": "conversation.started", "data": started(str(uuid4()))}],
     "api/stream-tokens": {"stream": f"conversation:{CONVERSATION}"},
+    "api/chats/<str:chat_id>": {"title": "Taken over"},
+    "api/chats/<str:chat_id>/messages": {"content": "Who is there?"},
+    "api/projects/<str:project>/runs": {"prompt": "Who is there?"},
+    "api/command-center/message": {
+        "agentId": "default",
+        "message": "Who is there?",
+        "conversationId": CHAT,
+    },
 }
 # Open on purpose.
 OPEN = {
@@ -217,6 +236,29 @@ async def _full_project(api: Api, settings: Settings) -> None:
 def _import() -> None:
     project = Project.objects.get(slug="tower")
     project.ingest_jobs.create(public_id=JOB, errors=[{"line": 1, "error": MARK}])
+    _chat_in(project)
+
+
+@transactional
+def _chat_in(project: Project) -> None:
+    person = project.people.create(user_id="ada", name=MARK)
+    conversation = hosting.open_chat(project, public_id=CHAT, name=MARK)
+    person.chats.create(conversation=conversation, agent_id="guide")
+    speaker = hosting.Speaker(agent_id="ada", agent_type=MARK, agent_name=MARK)
+    question = hosting.add_question(
+        conversation, public_id=QUESTION, asker=speaker, content=MARK, metadata={}
+    )
+    answer = hosting.add_answer(conversation, public_id=ANSWER, answerer=speaker)
+    run = project.runs.create(
+        public_id=RUN,
+        conversation=conversation,
+        question=question,
+        answer=answer,
+        agent_id="guide",
+        prompt=MARK,
+        status=AgentRun.Status.RUNNING,
+    )
+    publish(events.content(MARK), run.topic)
 
 
 @pytest.fixture
@@ -255,10 +297,9 @@ async def test_the_owner_passes_where_the_others_are_refused(key: str) -> None:
     heard = {
         door.route: await door.knock(key=key)
         for door in doors()
-        if door.method == "GET"
-        and "<conversation>" in door.target.replace(CONVERSATION, "<conversation>")
+        if door.method == "GET" and any(thing in door.target for thing in OF_THE_PROJECT)
     }
-    assert heard
+    assert {"api/chats/<str:chat_id>", "api/messages/<str:message_id>/events"} <= heard.keys()
     assert {route: MARK.encode() in one.body for route, one in heard.items()} == dict.fromkeys(
         heard, True
     )
@@ -294,7 +335,14 @@ async def test_whoever_may_not_see_a_thing_cannot_tell_that_it_exists(
     who: str, charlie: User, other_key: str
 ) -> None:
     caller = await caller_as(who, charlie, other_key)
-    no_such = {"tower": "no-such-project", CONVERSATION: str(uuid4()), JOB: "c" + "5" * 24}
+    no_such = {
+        "tower": "no-such-project",
+        CONVERSATION: str(uuid4()),
+        JOB: "c" + "5" * 24,
+        CHAT: str(uuid4()),
+        QUESTION: "e" * 24,
+        RUN: "f" * 24,
+    }
     addresses = [
         *{
             door.target
@@ -324,7 +372,13 @@ async def test_whoever_may_not_see_a_thing_cannot_tell_that_it_exists(
 async def test_no_token_tells_that_a_stream_exists(who: str, charlie: User, other_key: str) -> None:
     caller = await caller_as(who, charlie, other_key)
 
-    for kind, name in (("project", "tower"), ("conversation", CONVERSATION)):
+    streams = {
+        "project": "tower",
+        "conversation": CONVERSATION,
+        "message": QUESTION,
+        "run": RUN,
+    }
+    for kind, name in streams.items():
         door = Door("api/stream-tokens", "POST")
         known = await door.knock(body={"stream": f"{kind}:{name}"}, **caller)
         unknown = await door.knock(body={"stream": f"{kind}:no-such-thing"}, **caller)
