@@ -320,11 +320,17 @@ async def test_the_answer_is_the_same_though_the_record_has_changed_meanwhile(
     await sync_to_async(Message.objects.all().update)(content="Something else")
     await sync_to_async(Conversation.objects.all().update)(name="Other", status="ERROR")
     scribe.go_on()
-    await Guide().answer(assigned(project, question, state=scribe.state), scribe)
+    state = scribe.state
+    await Guide().answer(assigned(project, question, state=state), scribe)
 
     assert scribe.answer == whole.answer
     assert scribe.resets == 0
     assert scribe.begun.total() == len(whole.calls)
+    # What it kept is all that it needs.
+    alone = MemoryScribe()
+    await Guide().answer(assigned(project, question, state=state), alone)
+    assert alone.answer == whole.answer
+    assert not alone.calls
 
 
 async def test_a_guide_without_its_tools_fails_and_says_which(project: Project) -> None:

@@ -128,8 +128,8 @@ async def test_a_failing_step_fails_for_good() -> None:
 
 async def test_what_is_unavailable_so_often_is_then_available() -> None:
     script = [
-        {"say": "a"},
         {"unavailable": "Overloaded", "times": 2, "retry_after_s": 3},
+        {"say": "a"},
         {"unavailable": "Closed"},
         {"say": "b"},
     ]

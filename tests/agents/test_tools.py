@@ -144,11 +144,11 @@ async def test_what_has_only_some_words_is_found_where_nothing_has_all(
 
 
 async def test_a_rare_word_counts_for_more(api: Api, project: Project) -> None:
+    await api.start("rare", name="Rare", initial_prompt="")
+    await api.say("rare", "zebra")
     for number in range(6):
         await api.start(f"s-{number}", name=f"Ordinary {number}", initial_prompt="")
         await api.say(f"s-{number}", "the plan the plan the plan")
-    await api.start("rare", name="Rare", initial_prompt="")
-    await api.say("rare", "zebra")
 
     search = toolbox(ALL, workplace(project))["search_record"]
     assert (await names(search, query="zebra plan"))[0] == "Rare"
