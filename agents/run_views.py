@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from agents import roster, services, wire
 from agents.access import chat_for, run_for, runs_for
 from agents.models import AgentRun, Chat
-from agents.serializers import CommandSerializer, NewRunSerializer, RunSerializer
+from agents.serializers import NEW_CHAT, CommandSerializer, NewRunSerializer, RunSerializer
 from agents.views import checked, steps_since
 from conversations.access import caller_of, project_for
 from conversations.api import lists
@@ -156,5 +156,5 @@ class CommandCenterView(APIView):
             return chat_for(caller, wanted["conversationId"])
         project = project_for(caller, request.query_params.get("project"))
         person = services.person_named(project, caller.user.get_username() or NAMELESS)
-        title = " ".join(wanted["message"].split())[:TITLE_LENGTH]
+        title = " ".join(wanted["message"].split())[:TITLE_LENGTH] or NEW_CHAT
         return services.open_chat(person, title=title, agent_id=wanted["agentId"])

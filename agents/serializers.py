@@ -12,6 +12,7 @@ from streaming.events import iso
 Shape = dict[str, Any]
 
 LONGEST_TITLE = 200
+NEW_CHAT = "New chat"
 LONGEST_PROMPT = 200_000
 
 
@@ -55,7 +56,7 @@ class ChatSerializer(serializers.Serializer[Chat]):
 
 
 class NewChatSerializer(serializers.Serializer[Any]):
-    title = serializers.CharField(max_length=LONGEST_TITLE, default="New chat")
+    title = serializers.CharField(max_length=LONGEST_TITLE, default=NEW_CHAT)
     agent_id = serializers.CharField(max_length=100, default="default")
     metadata = serializers.DictField(required=False)
 

@@ -143,6 +143,11 @@ class Sse:
 
     async def frame(self, *, within_s: float = DEADLINE_S) -> Json:
         """The next frame: its data, and its id under `$id`."""
+        fields = await self.fields(within_s=within_s)
+        return {**json.loads(fields["data"]), "$id": fields.get("id")}
+
+    async def fields(self, *, within_s: float = DEADLINE_S) -> dict[str, str]:
+        """The next frame as it is written."""
         async with asyncio.timeout(within_s):
             while True:
                 while b"\n\n" not in self.buffer:
@@ -155,7 +160,7 @@ class Sse:
                     line.split(": ", 1) for line in block.decode().split("\n") if line[:1] != ":"
                 )
                 if "data" in fields:
-                    return {**json.loads(fields["data"]), "$id": fields.get("id")}
+                    return fields
                 self.comments += 1
 
     async def frames(self, count: int) -> list[Json]:
@@ -164,18 +169,28 @@ class Sse:
 
 @asynccontextmanager
 async def sse(
-    path: str, *, key: str | None = None, headers: dict[str, str] | None = None, **query: str
+    path: str,
+    *,
+    key: str | None = None,
+    headers: dict[str, str] | None = None,
+    posted: Json | None = None,
+    **query: str,
 ) -> AsyncIterator[Sse]:
     """Open a stream as a browser would, and go away at the end. httpx cannot stream in process."""
     target, _, written = path.partition("?")
     all_headers = {"host": "localhost:8000", **(headers or {})}
     if key:
         all_headers["authorization"] = f"Bearer {key}"
+    body = b""
+    if posted is not None:
+        body = json.dumps(posted).encode()
+        all_headers["content-type"] = "application/json"
+        all_headers["content-length"] = str(len(body))
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": "GET",
+        "method": "GET" if posted is None else "POST",
         "scheme": "http",
         "path": target,
         "raw_path": target.encode(),
@@ -194,7 +209,7 @@ async def sse(
         nonlocal has_asked
         if not has_asked:
             has_asked = True
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": body, "more_body": False}
         await leaving.wait()
         return {"type": "http.disconnect"}
 
