@@ -5,9 +5,13 @@ import logging
 from decimal import Decimal
 
 from genai_prices import calc_price
+from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import AbstractUsage
 
 logger = logging.getLogger(__name__)
+
+# A third of a second, spent while backends are loaded and not while answers stream.
+get_snapshot()
 
 
 def cost_of(usage: AbstractUsage, *, model: str, vendor: str, address: str) -> Decimal:

@@ -7,7 +7,6 @@ from weakref import WeakKeyDictionary
 import httpx2
 from anthropic import AsyncAnthropic
 from django.conf import settings
-from openai import AsyncOpenAI
 from pydantic_ai.models import Model
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.openai import OpenAIChatModel
@@ -16,6 +15,7 @@ from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
+from agents.backends.chunks import QuickOpenAI
 from agents.errors import BackendFailed
 
 # Between two pieces of an answer a model may think for as long as `read` says.
@@ -114,7 +114,7 @@ def _anthropic(vendor: Vendor, name: str) -> Model:
 
 
 def _openai(vendor: Vendor, name: str) -> Model:
-    sdk = AsyncOpenAI(
+    sdk = QuickOpenAI(
         api_key=vendor.key,
         base_url=vendor.address or None,
         http_client=_client(),

@@ -97,6 +97,8 @@ class Stream:
 
     def _delta(self, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        if self._answer.is_sparse:
+            return _data({"choices": [{"delta": delta, "finish_reason": finish_reason or ""}]})
         return self._chunk([choice])
 
     def _chunk(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> bytes:

@@ -90,6 +90,8 @@ class Answer(Part):
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     counts: bool = True
+    # As servers do that leave out whatever nobody reads; of OpenAI's way only.
+    is_sparse: bool = False
     cut: Literal["events", "bytes", "anywhere"] = "events"
 
     @property

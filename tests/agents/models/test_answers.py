@@ -39,6 +39,18 @@ async def test_each_piece_of_the_vendor_is_a_piece_of_ours(
     assert scribe.pieces == ["4", "2", " ", "m", " high"]
 
 
+async def test_a_server_that_leaves_much_out_is_understood(vendors: FakeVendors) -> None:
+    tool = Recorder()
+    use = ToolUse(id="t1", name="look_up", arguments={"what": "it"}, each=100)
+    vendors.play(
+        Answer(pieces=(Thinking(text="Hm."), Text(text="Well: "), use), is_sparse=True),
+        Answer(pieces=(Text(text="42 m", each=1),), is_sparse=True),
+    )
+    scribe = await answered(assignment(OPENAI, tool))
+    assert (scribe.answer, scribe.thoughts) == ("Well: 42 m", "Hm.")
+    assert tool.calls == [{"what": "it"}]
+
+
 @pytest.mark.parametrize("model", BOTH)
 async def test_a_piece_is_told_before_the_next_has_come(vendors: FakeVendors, model: str) -> None:
     vendors.play(Answer(pieces=(Text(text="now"), Wait(seconds=60), Text(text="later"))))
