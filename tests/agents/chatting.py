@@ -33,10 +33,10 @@ class Chatting:
         asked: Json = answer.json()
         return {**asked, "chat": chat}
 
-    async def steps(self, asked: Json, **query: str) -> list[Json]:
+    async def steps(self, asked: Json, *, since: str = "") -> list[Json]:
         """All that its stream tells, by the token in its address."""
         found: list[Json] = []
-        async with sse(asked["stream_url"], **query) as stream:
+        async with sse(asked["stream_url"], since=since) as stream:
             assert stream.status == 200
             while True:
                 try:

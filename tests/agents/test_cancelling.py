@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from channels.db import database_sync_to_async
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from agents.models import AgentRun
+from agents.recorder import in_database
 from tests.agents.chatting import Chatting, kinds, said
 from tests.clients import Api, Json, eventually
 
@@ -62,12 +62,13 @@ async def test_its_worker_stops_and_goes_on_to_the_next_question(chatting: Chatt
     await chatting.cancel(endless)
 
     assert (await chatting.ended(following))["content"] == "Next."
-    await eventually(lambda: _no_jobs())
+    await eventually(lambda: in_database(_no_jobs, endless, following))
 
 
-@database_sync_to_async
-def _no_jobs() -> bool:
-    return not ProcrastinateJob.objects.filter(task_name="agents.answer").exists()
+def _no_jobs(*asked: Json) -> bool:
+    runs = AgentRun.objects.filter(answer__public_id__in=[one["answer_id"] for one in asked])
+    jobs = ProcrastinateJob.objects.filter(task_name="agents.answer")
+    return not jobs.filter(args__run_id__in=list(runs.values_list("pk", flat=True))).exists()
 
 
 async def test_what_nobody_has_begun_is_cancelled_too(chatting: Chatting) -> None:
@@ -77,7 +78,7 @@ async def test_what_nobody_has_begun_is_cancelled_too(chatting: Chatting) -> Non
     steps = await chatting.steps(asked)
     assert kinds(steps) == ["start", "end"]
     assert (await chatting.answer(asked))["status"] == "cancelled"
-    assert await _no_jobs()
+    assert await in_database(_no_jobs, asked)
 
 
 @pytest.mark.usefixtures("worker")
@@ -103,7 +104,7 @@ async def test_what_failed_is_tried_again(chatting: Chatting) -> None:
         chat, {"say": "Well, "}, {"unavailable": "Too busy", "times": 0}, {"fail": "No tower"}
     )
     before = await chatting.steps(asked)
-    await _let_pass(asked)
+    await in_database(_let_pass, asked)
 
     answer = await chatting.retry(asked)
 
@@ -123,7 +124,6 @@ async def test_what_failed_is_tried_again(chatting: Chatting) -> None:
     assert len(await chatting.messages(chat)) == 2
 
 
-@database_sync_to_async
 def _let_pass(asked: Json) -> None:
     """The next attempt finds that what stood in its way is gone."""
     AgentRun.objects.filter(question__public_id=asked["message_id"]).update(

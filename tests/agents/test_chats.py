@@ -5,10 +5,10 @@ import re
 from uuid import UUID
 
 import pytest
-from channels.db import database_sync_to_async
 from django.db import connection
 
 from agents.models import AgentRun, Chat
+from agents.recorder import in_database
 from conversations.models import Project
 from conversations.services import make_key
 from tests.agents.chatting import Chatting
@@ -98,11 +98,10 @@ async def test_chats_are_among_the_conversations(chatting: Chatting, api: Api) -
 async def test_a_chat_of_another_project_does_not_exist(chatting: Chatting) -> None:
     chat = await chatting.open()
 
-    @database_sync_to_async
     def key_to_another() -> str:
         return make_key(Project.objects.create(slug="other"), "other")[1]
 
-    async with Api(await key_to_another()) as stranger:
+    async with Api(await in_database(key_to_another)) as stranger:
         for path in ("", "/messages", "/messages/0123456789abcdef01234567/stream"):
             answer = await stranger.get(f"/api/chats/{chat}{path}")
             assert (answer.status_code, answer.json()) == (404, {"error": "Chat not found"})
@@ -130,11 +129,10 @@ async def test_of_a_deleted_chat_nothing_is_left(chatting: Chatting, api: Api) -
     assert answer.json()["deleted"]["runs"] == 2
     assert answer.json()["deleted"]["messages"] == 4
     assert (await api.get(f"/api/chats/{chat}")).status_code == 404
-    assert await _tables_with("zyx") == []
+    assert await in_database(_tables_with, "zyx") == []
     assert await AgentRun.objects.acount() == await Chat.objects.acount() == 0
 
 
-@database_sync_to_async
 def _tables_with(word: str) -> list[str]:
     with connection.cursor() as cursor:
         names = connection.introspection.table_names(cursor)

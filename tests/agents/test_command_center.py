@@ -57,7 +57,7 @@ async def commanded(key: str, message: str = "Tell me", **given: Any) -> AsyncIt
 
 async def rest_of(stream: Sse) -> list[tuple[str, Json]]:
     """What is told until the connection is closed."""
-    told = []
+    told: list[tuple[str, Json]] = []
     while True:
         try:
             fields = await stream.fields()
@@ -199,12 +199,8 @@ async def test_a_conversation_that_is_not_there_is_said_before_any_stream(
 ) -> None:
     chat = await Chatting(api, key).open()
     recorded = await api.start()
-
-    @database_sync_to_async
-    def key_to_another() -> str:
-        return make_key(Project.objects.create(slug="other"), "other")[1]
-
-    other = await key_to_another()
+    foreign = await Project.objects.acreate(slug="other")
+    _, other = await database_sync_to_async(make_key)(foreign, "other")
     for asked_with, conversation in (
         (other, chat),
         (key, recorded),

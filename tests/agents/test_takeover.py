@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from channels.db import database_sync_to_async
 from procrastinate.contrib.django import app
 
 from agents import recorder, roster, working
 from agents.backends.base import Assignment, Result, Scribe
 from agents.errors import RunLost
 from agents.models import AgentRun, AgentStep, Checkpoint
+from agents.recorder import in_database
 from agents.scribe import RunScribe
 from tests.agents.chatting import Chatting, kinds, said
 from tests.clients import Api, Json, eventually
@@ -67,7 +67,7 @@ class Worker:
     async def begin(self) -> None:
         from agents import tasks
 
-        run_id = await _run_id(self.asked)
+        run_id = await in_database(_run_id, self.asked)
         commission = await recorder.in_database(working.take_up, run_id)
         assert commission is not None
         self.scribe = RunScribe(commission, recorder.Recorder())
@@ -83,7 +83,6 @@ class Worker:
         await self._task
 
 
-@database_sync_to_async
 def _run_id(asked: Json) -> int:
     return AgentRun.objects.get(answer__public_id=asked["answer_id"]).pk
 
@@ -261,5 +260,5 @@ async def test_a_job_that_comes_again_when_all_is_done_does_nothing(
     await chatting.ended(asked)
     before = await chatting.events(asked)
     task = app.tasks["agents.answer"]
-    await task.func(None, run_id=await _run_id(asked))
+    await task.func(None, run_id=await in_database(_run_id, asked))
     assert await chatting.events(asked) == before
