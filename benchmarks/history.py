@@ -35,6 +35,14 @@ SELECT c.project_id, c.id, 'm-' || c.id || '-' || n, 'a-1', 'Ada',
     c.started_at
 FROM conversations_conversation c, generate_series(1, %(each)s) n;
 """
+COUNT_ALL = """
+INSERT INTO conversations_total (project_id, unit, slot, source, agent_type, model,
+    messages, input_tokens, output_tokens, total_tokens, cost, duration_ms)
+SELECT project_id, unit, date_trunc(unit, timestamp, 'UTC'), 'cli', agent_type, model,
+    count(*), sum(input_tokens), sum(output_tokens), sum(total_tokens), sum(cost), sum(duration_ms)
+FROM conversations_message, unnest(ARRAY['hour', 'day']) unit
+GROUP BY 1, 2, 3, 4, 5, 6
+"""
 PLAIN = """
 SELECT date_trunc('day', timestamp, 'UTC'), agent_type, model, count(*), sum(total_tokens),
     sum(cost), sum(duration_ms)
@@ -57,28 +65,25 @@ def main() -> None:
 
 
 def _measure(messages: int, conversations: int, times: int) -> None:
-    from importlib import import_module
-
     from django.core.management import call_command
     from django.db import connection
     from django.utils import timezone
 
     from conversations import metrics
-    from conversations.models import HourlyTotal, Project
+    from conversations.models import Project, Total
 
     call_command("migrate", verbosity=0)
-    totals = import_module("conversations.migrations.0004_totals_of_what_is_there")
     values = {"days": DAYS, "conversations": conversations, "each": messages // conversations}
     if not Project.objects.filter(slug="large").exists():
         with connection.cursor() as cursor:
             cursor.execute(FILL, values)
             began = time.perf_counter()
-            cursor.execute(totals.COUNT_ALL)
+            cursor.execute(COUNT_ALL)
             print(f"totals of what is there: {time.perf_counter() - began:.1f} s")
             cursor.execute("VACUUM ANALYZE")
     project = Project.objects.get(slug="large")
     print(f"{messages:,} messages, {conversations:,} conversations,", end=" ")
-    print(f"{HourlyTotal.objects.count():,} totals, {os.cpu_count()} cores")
+    print(f"{Total.objects.count():,} totals, {os.cpu_count()} cores")
     for reach in metrics.RANGES:
         task = partial(metrics.summary, project, reach=reach, now=timezone.now())
         _show(reach, _timed(task, times))

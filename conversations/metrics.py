@@ -1,8 +1,8 @@
-"""What is counted, hour by hour, and how it is read.
+"""What is counted, hour by hour and day by day, and how it is read.
 
 Totals are counted in the transactions that write and delete messages, in one statement that takes
-its rows in the order of their keys: transactions that count the same hours wait, and never for
-each other. So a transaction counts once, after its rows are written and before the log's topics
+its rows in the order of their keys: transactions that count the same hours and days wait, and never
+for each other. So a transaction counts once, after its rows are written and before the log's topics
 are locked; only a deletion comes here later, with the topic of a conversation that nobody else can
 have. What a message is counted under never changes: its time, agent type and model, and the
 source of its conversation.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from django.db import connection
 
-from conversations.models import Conversation, HourlyTotal, Project
+from conversations.models import Conversation, Project, Total
 from streaming.publish import transactional
 
 if TYPE_CHECKING:
@@ -41,43 +41,46 @@ RANGES: dict[str, tuple[Unit, int | None]] = {
 }
 
 _SUMS = ("messages", "input_tokens", "output_tokens", "total_tokens", "cost", "duration_ms")
+_UNITS = f"unnest(ARRAY{Total.Unit.values}) AS unit"
+_INTO = f"""
+    INSERT INTO conversations_total AS t
+        (project_id, unit, slot, source, agent_type, model, {", ".join(_SUMS)})
+"""
 _ADD = f"""
-    ORDER BY 1, 2, 3, 4, 5
-    ON CONFLICT (project_id, hour, source, agent_type, model)
+    GROUP BY 1, 2, 3, 4, 5, 6
+    ORDER BY 1, 2, 3, 4, 5, 6
+    ON CONFLICT (project_id, unit, slot, source, agent_type, model)
     DO UPDATE SET {", ".join(f"{name} = t.{name} + excluded.{name}" for name in _SUMS)}
     RETURNING id, messages
 """
-_INTO = f"""
-    INSERT INTO conversations_hourlytotal AS t
-        (project_id, hour, source, agent_type, model, {", ".join(_SUMS)})
-"""
 _COUNT = f"""{_INTO}
-    SELECT %s, * FROM unnest(
+    SELECT %s, unit, date_trunc(unit, hour, 'UTC'), source, agent_type, model,
+        {", ".join(f"sum({name})" for name in _SUMS)}
+    FROM unnest(
         %s::timestamptz[], %s::text[], %s::text[], %s::text[],
         %s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[]
-    ) {_ADD}
+    ) AS counted (hour, source, agent_type, model, {", ".join(_SUMS)}), {_UNITS} {_ADD}
 """  # noqa: S608 - the names are ours
 _DELETE = f"""
     WITH gone AS (
         DELETE FROM conversations_message m USING conversations_conversation c
         WHERE m.conversation_id = %s AND c.id = m.conversation_id
-        RETURNING m.project_id, date_trunc('hour', m.timestamp, 'UTC') AS hour, c.source,
-            m.agent_type, m.model, m.input_tokens, m.output_tokens, m.total_tokens, m.cost,
-            m.duration_ms
+        RETURNING m.project_id, m.timestamp, c.source, m.agent_type, m.model, m.input_tokens,
+            m.output_tokens, m.total_tokens, m.cost, m.duration_ms
     ), left_over AS ({_INTO}
-        SELECT project_id, hour, left(source, {NAME_LENGTH}), left(agent_type, {NAME_LENGTH}),
-            left(model, {NAME_LENGTH}), -count(*),
+        SELECT project_id, unit, date_trunc(unit, timestamp, 'UTC'), left(source, {NAME_LENGTH}),
+            left(agent_type, {NAME_LENGTH}), left(model, {NAME_LENGTH}), -count(*),
             -coalesce(sum(input_tokens), 0), -coalesce(sum(output_tokens), 0),
             -coalesce(sum(total_tokens), 0), -coalesce(sum(cost), 0),
             -coalesce(sum(duration_ms), 0)
-        FROM gone GROUP BY 1, 2, 3, 4, 5 {_ADD}
+        FROM gone, {_UNITS} {_ADD}
     )
     SELECT id FROM left_over WHERE messages = 0
 """  # noqa: S608
 
 
 def count(project: Project, messages: "Iterable[Message | NewMessage]") -> None:
-    """Add new messages to the totals of their hours, in the transaction that writes them."""
+    """Count new messages in their hours and days, in the transaction that writes them."""
     totals: dict[tuple[datetime, str, str, str], list[Any]] = {}
     with localcontext() as context:
         context.prec = DIGITS
@@ -139,7 +142,7 @@ def delete_messages(conversation: Conversation) -> int:
         empty = [row[0] for row in cursor.fetchall()]
     if empty:
         # The statement above has locked them: nobody counts here before this commits.
-        HourlyTotal.objects.filter(pk__in=empty).delete()
+        Total.objects.filter(pk__in=empty).delete()
     return count
 
 
@@ -175,8 +178,8 @@ class Summary:
 def summary(project: Project, *, reach: str, now: datetime) -> Summary:
     """All figures of a range: messages by their time, conversations by when they began."""
     with connection.cursor() as cursor:
-        # Compiling takes longer than these run; years of hours are not sorted on the disk.
-        cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
+        # Compiling takes longer than these run.
+        cursor.execute("SET LOCAL jit = off")
     unit, slots = RANGES[reach]
     span = _last(slots, unit, now) if slots else None
     found = Summary(unit=unit)
@@ -202,21 +205,17 @@ def _last(slots: int, unit: Unit, now: datetime) -> Span:
 
 _SUMMED = ", ".join(f"sum({name}) AS {name}" for name in _SUMS)
 _MESSAGES = f"""
-    WITH within AS MATERIALIZED (
-        SELECT date_bin(%(step)s, hour, '2000-01-01Z') AS slot, source, agent_type, model, {_SUMMED}
-        FROM conversations_hourlytotal
-        WHERE project_id = %(project)s
-            AND hour >= coalesce(%(first)s::timestamptz, '-infinity')
-            AND hour < coalesce(%(end)s::timestamptz, 'infinity')
-        GROUP BY 1, 2, 3, 4
-    ), sums AS (
+    WITH sums AS (
         SELECT grouping(slot, source, agent_type, model) AS kind,
             slot, coalesce(source, agent_type, model) AS name, {_SUMMED},
             row_number() OVER (
                 PARTITION BY grouping(slot, source, agent_type, model)
                 ORDER BY sum(messages) DESC, coalesce(source, agent_type, model)
             ) AS place
-        FROM within
+        FROM conversations_total
+        WHERE project_id = %(project)s AND unit = %(unit)s
+            AND slot >= coalesce(%(first)s::timestamptz, '-infinity')
+            AND slot < coalesce(%(end)s::timestamptz, 'infinity')
         GROUP BY GROUPING SETS ((slot), (source), (agent_type), (model))
     )
     SELECT kind, slot, name, {", ".join(_SUMS)} FROM sums
@@ -287,6 +286,7 @@ def _add_conversations(found: Summary, project: Project, span: Span | None) -> N
 
 def _rows(statement: str, unit: Unit, project: Project, span: Span | None) -> list[tuple[Any, ...]]:
     values: dict[str, Any] = {
+        "unit": unit,
         "step": SLOT[unit],
         "project": project.pk,
         "first": span.first if span else None,

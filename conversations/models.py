@@ -334,11 +334,17 @@ class RetentionDay(models.Model):
         return str(self.day)
 
 
-class HourlyTotal(models.Model):
-    """The stored messages of an hour, counted in the transactions that write and delete them."""
+class Total(models.Model):
+    """The messages of an hour or a day, counted in the transactions that write and delete them."""
+
+    class Unit(models.TextChoices):
+        HOUR = "hour"
+        DAY = "day"
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, db_index=False)
-    hour = models.DateTimeField()
+    unit = models.CharField(max_length=4, choices=Unit.choices)
+    # When the hour or day begins.
+    slot = models.DateTimeField()
     source = models.CharField(max_length=100)
     agent_type = models.CharField(max_length=100)
     model = models.CharField(max_length=100)
@@ -352,12 +358,12 @@ class HourlyTotal(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                "project", "hour", "source", "agent_type", "model", name="one_total_per_hour"
+                "project", "unit", "slot", "source", "agent_type", "model", name="one_total_each"
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.hour} {self.agent_type}"
+        return f"{self.unit} of {self.slot} {self.agent_type}"
 
 
 class SearchDocument(models.Model):

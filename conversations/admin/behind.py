@@ -4,9 +4,9 @@ from django.contrib import admin
 
 from conversations.models import (
     DeletedConversation,
-    HourlyTotal,
     Receipt,
     RetentionDay,
+    Total,
     Unindexed,
 )
 from streaming.admin import ReadOnly
@@ -27,10 +27,11 @@ class RetentionDayAdmin(ReadOnly):
     list_select_related = ("project",)
 
 
-@admin.register(HourlyTotal)
-class HourlyTotalAdmin(ReadOnly):
+@admin.register(Total)
+class TotalAdmin(ReadOnly):
     list_display = (
-        "hour",
+        "unit",
+        "slot",
         "project",
         "source",
         "agent_type",
@@ -39,7 +40,7 @@ class HourlyTotalAdmin(ReadOnly):
         "total_tokens",
         "cost",
     )
-    list_filter = ("project", "hour")
+    list_filter = ("project", "unit", "slot")
     list_select_related = ("project",)
 
 

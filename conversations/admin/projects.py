@@ -3,12 +3,12 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 
-from conversations.models import ApiKey, Conversation, HourlyTotal, Membership, Project
+from conversations.models import ApiKey, Conversation, Membership, Project, Total
 
 DAYS_SHOWN = 30
 
@@ -77,8 +77,8 @@ class ProjectAdmin(admin.ModelAdmin[Project]):
             .get_queryset(request)
             .annotate(
                 conversations_held=Coalesce(_of_project(Conversation, Count("pk")), 0),
-                # Summed over hours: messages themselves are too many to count.
-                messages_held=_of_project(HourlyTotal, Sum("messages")),
+                # Summed over days: messages themselves are too many to count.
+                messages_held=_of_project(Total, Sum("messages", filter=Q(unit=Total.Unit.DAY))),
             )
             .prefetch_related("retention")
         )

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from conversations import metrics
 from conversations.changes import AddMessage, Delivery, StartConversation
 from conversations.ingest.receive import receive
-from conversations.models import Conversation, HourlyTotal, Message, Project
+from conversations.models import Conversation, Message, Project, Total
 from conversations.services import delete_conversation, record
 from streaming.publish import transactional
 from tests.clients import Api, Json, said, started
@@ -241,11 +241,11 @@ def test_a_summary_costs_the_same_queries_at_any_size(project: Project, alice: U
 # What is counted
 
 SUMS = ("messages", "input_tokens", "output_tokens", "total_tokens", "cost", "duration_ms")
-KEY = ("project_id", "hour", "source", "agent_type", "model")
+KEY = ("project_id", "unit", "slot", "source", "agent_type", "model")
 
 
 def counted() -> dict[Any, Any]:
-    return {row[:5]: row[5:] for row in HourlyTotal.objects.values_list(*KEY, *SUMS)}
+    return {row[:6]: row[6:] for row in Total.objects.values_list(*KEY, *SUMS)}
 
 
 def counted_anew() -> dict[Any, Any]:
@@ -253,9 +253,7 @@ def counted_anew() -> dict[Any, Any]:
     totals: dict[Any, list[Any]] = {}
     for message in Message.objects.select_related("conversation"):
         hour = message.timestamp.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        source = message.conversation.source
-        key = (message.project_id, hour, source, message.agent_type[:100], message.model[:100])
-        sums = totals.setdefault(key, [0] * 6)
+        names = message.conversation.source, message.agent_type[:100], message.model[:100]
         figures = (
             1,
             message.input_tokens or 0,
@@ -264,8 +262,10 @@ def counted_anew() -> dict[Any, Any]:
             message.cost or Decimal(0),
             message.duration_ms or 0,
         )
-        for place, figure in enumerate(figures):
-            sums[place] += figure
+        for unit, slot in (("hour", hour), ("day", hour.replace(hour=0))):
+            sums = totals.setdefault((message.project_id, unit, slot, *names), [0] * 6)
+            for place, figure in enumerate(figures):
+                sums[place] += figure
     return {key: tuple(sums) for key, sums in totals.items()}
 
 
@@ -345,18 +345,18 @@ def test_what_is_rolled_back_is_not_counted(project: Project) -> None:
     assert counted() == {}
 
 
-def test_messages_from_before_the_totals_are_counted_by_the_migration(project: Project) -> None:
+def test_days_from_before_they_were_counted_are_counted_by_the_migration(project: Project) -> None:
     for number in range(5):
         message = said(f"s-{number % 2}", "x", **FIGURES, agent_type=str(number) * 60)
-        event = {"type": "message.created", "data": message, "timestamp": ago(hours=number)}
+        event = {"type": "message.created", "data": message, "timestamp": ago(hours=8 * number)}
         receive([event], project=project)
     expected = counted_anew()
-    HourlyTotal.objects.all().delete()
+    Total.objects.filter(unit="day").delete()
 
-    migration = import_module("conversations.migrations.0004_totals_of_what_is_there")
+    migration = import_module("conversations.migrations.0011_totals_of_the_days_that_were")
     for _ in range(2):
         with connection.cursor() as cursor:
-            cursor.execute(migration.COUNT_ALL)
+            cursor.execute(migration.COUNT_DAYS)
         assert counted() == expected
 
 
@@ -407,7 +407,9 @@ def test_those_who_count_the_same_hours_in_other_orders_do_not_deadlock(project:
 
     assert together(*[counter(number) for number in range(4)]) == []
 
-    assert set(HourlyTotal.objects.values_list("messages", "cost")) == {(12, Decimal(12))}
+    of_hours, of_days = (Total.objects.filter(unit=unit) for unit in ("hour", "day"))
+    assert set(of_hours.values_list("messages", "cost")) == {(12, Decimal(12))}
+    assert sum(of_days.values_list("messages", flat=True)) == 12 * len(hours)
 
 
 def test_what_is_sent_and_deleted_at_the_same_time_is_counted_once(project: Project) -> None:
@@ -451,7 +453,8 @@ def test_sums_keep_all_their_digits(project: Project) -> None:
 
     metrics.count(project, messages)
 
-    assert HourlyTotal.objects.get().cost == Decimal("29999999999999999.999999999970")
+    (cost,) = set(Total.objects.values_list("cost", flat=True))
+    assert cost == Decimal("29999999999999999.999999999970")
     found = metrics.summary(project, reach="all", now=timezone.now())
     assert found.totals.cost == Decimal("29999999999999999.999999999970")
     assert found.totals.total_tokens == 30 * LARGEST
@@ -476,6 +479,6 @@ def test_ten_thousand_messages_are_counted_in_a_moment(project: Project) -> None
         metrics.count(project, messages)
         costs.append(time.perf_counter() - began)
 
-    assert sum(HourlyTotal.objects.values_list("messages", flat=True)) == 50_000
+    assert sum(Total.objects.values_list("messages", flat=True)) == 2 * 50_000
     # Thirty milliseconds when nobody else is on the machine.
     assert min(costs) < 0.15

@@ -17,7 +17,6 @@ from conversations.ingest.receive import receive
 from conversations.models import (
     Conversation,
     DeletedConversation,
-    HourlyTotal,
     IngestJob,
     Message,
     Participant,
@@ -25,6 +24,7 @@ from conversations.models import (
     RawEvent,
     Receipt,
     RetentionDay,
+    Total,
 )
 from conversations.retention import delete_expired
 from conversations.tasks import delete_what_expired
@@ -79,7 +79,7 @@ def test_what_was_not_touched_for_so_long_goes_and_leaves_nothing(month: Project
     assert gone["events"] == 1
     for model in (Message, Participant, RawEvent):
         assert not model.objects.exclude(conversation__public_id="young").exists()
-    assert sum(HourlyTotal.objects.values_list("messages", flat=True)) == 2
+    assert sum(Total.objects.filter(unit="day").values_list("messages", flat=True)) == 2
     assert DeletedConversation.objects.get().public_id == "old"
 
 

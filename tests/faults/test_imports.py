@@ -38,8 +38,8 @@ ROWS = {
     " FROM conversations_rawevent r LEFT JOIN conversations_conversation c"
     " ON c.id = r.conversation_id",
     "receipts": "SELECT encode(identity, 'hex'), '' FROM conversations_receipt",
-    "totals by the hour": "SELECT hour, agent_type, messages, total_tokens, cost"
-    " FROM conversations_hourlytotal",
+    "totals": "SELECT unit, slot, agent_type, messages, total_tokens, cost"
+    " FROM conversations_total",
     "read for search, or waiting for it": "SELECT c.public_id, m.public_id, count(*)"
     " FROM (SELECT conversation_id, message_id FROM conversations_unindexed UNION ALL"
     " SELECT conversation_id, message_id FROM conversations_searchdocument) w"
