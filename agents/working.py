@@ -290,6 +290,9 @@ def end_run(run: AgentRun, *, status: AgentRun.Status, standing: Standing, error
     if run.conversation and run.answer:
         _complete_answer(run, run.answer)
     what = {"completed": "completed", "failed": "failed"}.get(run.status, "updated")
+    if status == AgentRun.Status.COMPLETED:
+        done = events.progress_shape(run, usage=standing.usage, done=0, total=0)
+        publish(events.progress(run, done), *topics_of(run))
     publish(events.run_event(run, what), *topics_of(run))
     queue.call_next(run)
 
