@@ -251,6 +251,8 @@ STREAMING_TOPICS = {
     "message": "agents.access.message_topic",
     "run": "agents.access.run_topic",
 }
+# Whoever comes without a cursor gets these from their beginning, and of others what is new.
+STREAMS_TOLD_WHOLE = {"message", "run"}
 # What else goes with a conversation that is deleted: by name, what deletes it and counts it.
 CONVERSATION_PARTS = {"runs": "agents.services.delete_runs"}
 STREAM_HEARTBEAT_S = 15

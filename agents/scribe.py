@@ -186,6 +186,8 @@ class RunScribe:
         if self._owed:
             self._start_over("")
         self._end_thought()
+        if self._new_text or self._new_reasoning:
+            self._tell_progress()
         while self._in_flight:
             await asyncio.shield(self._in_flight)
         entry, self._new = self._new, Entry(run=self.run, told_before=self.told)

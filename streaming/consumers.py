@@ -210,7 +210,7 @@ class ManyStreamsConsumer(StreamConsumer):
     async def follow(self, command: Subscribe) -> None:
         stream = command.stream
         try:
-            after = seq_of(command.since) if command.since else None
+            after = seq_of(command.since) if command.since else topics.beginning(stream)
             await self.forward(stream, after=after, only=command.only, label=stream)
             await self.send_notice({"type": "unsubscribed", "stream": stream})
         except OSError:

@@ -19,6 +19,11 @@ def resolve(caller: object, stream: str) -> str:
     return _resolver(settings.STREAMING_TOPICS[kind])(caller, name)
 
 
+def beginning(stream: str) -> int | None:
+    """Behind which number a stream begins for who comes without a cursor; None is from now on."""
+    return 0 if stream.partition(":")[0] in settings.STREAMS_TOLD_WHOLE else None
+
+
 @cache
 def _resolver(path: str) -> Resolver:
     resolver: Resolver = import_string(path)
