@@ -61,7 +61,9 @@ class RunScribe:
         self._progress_at = 0.0
         self._new_text = ""
         self._new_reasoning = ""
+        # Who waits for what is new, and who for what is on its way.
         self._waiting: list[asyncio.Future[None]] = []
+        self._waiting_for_written: list[asyncio.Future[None]] = []
         self._in_flight: asyncio.Future[None] | None = None
 
     # What a backend tells
@@ -87,7 +89,10 @@ class RunScribe:
         self.quiet_since = time.monotonic()
         self.activity = "Thinking"
         self._thought += cleaned(text)
-        if self._thought.endswith(ENDS_OF_THOUGHTS) or len(self._thought) > LONGEST_THOUGHT:
+        if (
+            self._thought.rstrip(" ").endswith(ENDS_OF_THOUGHTS)
+            or len(self._thought) > LONGEST_THOUGHT
+        ):
             self._end_thought()
 
     async def plan(self, items: Sequence[Todo]) -> None:
@@ -229,11 +234,14 @@ class RunScribe:
         self._new = Entry(run=self.run, told_before=self.told)
         self._size = 0
         self._in_flight = asyncio.get_running_loop().create_future()
+        self._waiting_for_written, self._waiting = self._waiting, []
         return entry
 
     def was_written(self, *, is_lost: bool) -> None:
         in_flight, self._in_flight = self._in_flight, None
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting_for_written = self._waiting_for_written, []
+        if is_lost:
+            waiting, self._waiting = waiting + self._waiting, []
         for waiter in [*waiting, *([in_flight] if in_flight else [])]:
             if not waiter.done():
                 if is_lost:
