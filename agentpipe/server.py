@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
@@ -15,6 +16,7 @@ from procrastinate.contrib.django import app as jobs
 from procrastinate.contrib.django.django_connector import DjangoConnector
 
 from agentpipe.rescue import GIVEN_UP_AFTER_S, keep_rescuing
+from agents import roster
 from streaming import hub
 
 MIB = 1024 * 1024
@@ -112,6 +114,8 @@ async def _serve(server: Server, door: socket.socket, *, with_worker: bool) -> N
 
 async def keep_working() -> None:
     """Run the worker, and run it again when it crashes: the web server goes on meanwhile."""
+    # Libraries of models take seconds to import: no reason to wait, here or when all is stopped.
+    threading.Thread(target=roster.load, name="backend", daemon=True).start()
     clock = asyncio.get_running_loop().time
     task = asyncio.current_task()
     rest_s = WORKER_REST_S

@@ -21,6 +21,11 @@ def agents() -> list[Agent]:
     return [agent_named(agent_id) for agent_id in settings.AGENTS]
 
 
+def load() -> None:
+    """What the first question to the agent that everybody asks would have to wait for."""
+    backend_of(agent_named("default").backend)
+
+
 @cache
 def backend_of(path: str) -> Backend:
     """Imported when it is first asked: a library of models takes its time."""

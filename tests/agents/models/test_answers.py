@@ -1,6 +1,7 @@
 """A model answers: what it streams is told as it comes, and what it asks for is done."""
 
 import asyncio
+import os
 import random
 import subprocess
 import sys
@@ -273,15 +274,30 @@ async def test_two_hundred_runs_stream_at_once(vendors: FakeVendors, model: str)
     )
 
 
-def test_whoever_serves_pages_does_not_load_the_vendors() -> None:
-    loaded = (
-        "import sys, django; django.setup(); import agentpipe.asgi, agentpipe.urls; "
-        "print(sorted({'pydantic_ai', 'anthropic', 'openai', 'genai_prices'} & set(sys.modules)))"
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("key", "doing", "loaded"),
+    [
+        ("k", "import agentpipe.asgi, agentpipe.urls, agentpipe.server", "[]"),
+        ("k", "from agents import roster; roster.load()", "['openai', 'pydantic_ai']"),
+        ("", "from agents import roster; roster.load()", "[]"),
+    ],
+)
+def test_vendors_are_loaded_by_workers_that_have_a_model_to_ask(
+    key: str, doing: str, loaded: str
+) -> None:
+    code = (
+        f"import sys, django; django.setup(); {doing}; "
+        "print(sorted({'pydantic_ai', 'openai'} & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "ANTHROPIC_API_KEY": key},
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == loaded
 
 
 def text_of(content: Any) -> str:
