@@ -47,6 +47,10 @@ class Wanted:
     until: datetime | None = None
     limit: int = 5
 
+    @property
+    def is_narrowed(self) -> bool:
+        return bool(self.agent or self.status or self.since or self.until)
+
 
 def recorded(project: Project, wanted: Wanted) -> QuerySet[Conversation]:
     """Of these all that were recorded: chats, where the questions are asked, answer nothing."""
@@ -78,12 +82,26 @@ def search(project: Project, wanted: Wanted) -> Json:
         first = within.order_by(*ORDERS[wanted.order])[: wanted.limit]
         newest = [Candidate(conversation=found) for found in first]
         return _answer(within.count(), wanted.order, words, newest)
-    whole = FoundConversations(project, wanted.query, within=within, is_narrowed=True)
+    whole = _found(project, wanted.query, within, wanted)
     if total := whole.count():
         best = [_candidate(found) for found in whole[: wanted.limit]]
         return _answer(total, "all words", words, best)
-    some = _with_some(project, words, excluded, within)
+    some = _with_some(project, words, excluded, within, wanted)
     return _answer(len(some), "some words", words, some[: wanted.limit])
+
+
+def _found(
+    project: Project, query: str, within: QuerySet[Conversation], wanted: Wanted
+) -> FoundConversations:
+    """Chats are few: to leave them out afterwards is quicker than to join, unless they crowd."""
+    if not wanted.is_narrowed:
+        found = FoundConversations(project, query, within=within, is_narrowed=False)
+        ours = set(within.filter(pk__in=found.best).values_list("pk", flat=True))
+        has_others = len(ours) < len(found.best)
+        found.best = {pk: hits for pk, hits in found.best.items() if pk in ours}
+        if len(ours) >= wanted.limit or not has_others:
+            return found
+    return FoundConversations(project, query, within=within, is_narrowed=True)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,15 +119,17 @@ def _candidate(found: Found) -> Candidate:
 
 
 def _with_some(
-    project: Project, words: list[str], excluded: list[str], within: QuerySet[Conversation]
+    project: Project,
+    words: list[str],
+    excluded: list[str],
+    within: QuerySet[Conversation],
+    wanted: Wanted,
 ) -> list[Candidate]:
     """What has most of the words, where a rare word counts for more than one that is everywhere."""
     candidates: dict[int, Candidate] = {}
     scores: dict[int, float] = defaultdict(float)
     for word in words:
-        found = FoundConversations(
-            project, " ".join([word, *excluded]), within=within, is_narrowed=True
-        )
+        found = _found(project, " ".join([word, *excluded]), within, wanted)
         worth = 1 / log(2 + found.count())
         for place, one in enumerate(found[:WEIGHED]):
             key = one.conversation.pk
