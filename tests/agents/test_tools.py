@@ -191,6 +191,18 @@ async def test_only_what_was_recorded_in_the_project_is_seen(api: Api, project: 
         await tools["read_conversation"]({"conversation_id": "s-1"})
 
 
+async def test_chats_that_match_hide_nothing(api: Api, project: Project) -> None:
+    await api.start("s-1", name="Tower", initial_prompt="")
+    for number in range(3):
+        await api.start(f"chat-{number}", name="Tower tower", initial_prompt="")
+    await Conversation.objects.exclude(public_id="s-1").aupdate(kind=Conversation.Kind.CHAT)
+
+    answer = await found(toolbox(ALL, workplace(project))["search_record"], query="tower", limit=1)
+
+    assert answer["total"] == 1
+    assert [one["id"] for one in answer["conversations"]] == ["s-1"]
+
+
 async def test_a_conversation_is_read_in_parts(api: Api, project: Project) -> None:
     await api.start("s-1", name="Long talk")
     ids = await api.say("s-1", *(f"Sentence {number}" for number in range(30)))
