@@ -1,9 +1,10 @@
 """What is written and told of a batch: collected while it is decided, written set by set."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db import models
+from django.db import connection, models
 
 from conversations import metrics, search
 from conversations.events import IngestEvent
@@ -11,7 +12,7 @@ from conversations.models import Conversation, Participant, Project, RawEvent, R
 from conversations.recording.messages import NewMessage, write_messages
 from streaming.publish import publish
 
-CONVERSATION_FIELDS = [
+CHANGING = (
     "name",
     "mode",
     "status",
@@ -34,7 +35,12 @@ CONVERSATION_FIELDS = [
     "started_at",
     "completed_at",
     "updated_at",
-]
+)
+# `bulk_update` asks for each field of each row which row it is of.
+_UPDATE = f"""
+    UPDATE conversations_conversation c SET {", ".join(f"{name} = new.{name}" for name in CHANGING)}
+    FROM json_populate_recordset(NULL::conversations_conversation, %s) new WHERE c.id = new.id
+"""  # noqa: S608 - the names are ours
 
 
 class Rows:
@@ -74,10 +80,11 @@ class Rows:
         opened = {conversation.public_id for conversation in self.opened}
         Conversation.objects.bulk_create(_in_order(self.opened))
         changed = [row for public_id, row in self.touched.items() if public_id not in opened]
-        if len(changed) == 1:
-            changed[0].save(update_fields=CONVERSATION_FIELDS)
-        elif changed:
-            Conversation.objects.bulk_update(changed, CONVERSATION_FIELDS)
+        if changed:
+            rows = [{name: getattr(row, name) for name in ("id", *CHANGING)} for row in changed]
+            with connection.cursor() as cursor:
+                # Times and sums as text; PostgreSQL knows what they are.
+                cursor.execute(_UPDATE, [json.dumps(rows, default=str)])
 
 
 def _in_order(conversations: Iterable[Conversation]) -> list[Conversation]:
