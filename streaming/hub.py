@@ -29,6 +29,7 @@ BATCH_BYTES = 32 * 1024
 PAGE = 500
 LAYER_TIMEOUT_S = 2.0
 LAYER_REST_S = 1.0
+RUNG_WITHIN_S = 0.2
 CLOSING_TIMEOUT_S = 3.0
 
 P = ParamSpec("P")
@@ -257,6 +258,8 @@ class Hub:
             except Exception as error:
                 logger.warning("hub.pulse_missed", reason=repr(error))
                 continue
+            # What was committed a moment ago is on its way.
+            await asyncio.sleep(RUNG_WITHIN_S)
             for ring in rings:
                 stands_at = spans.get(ring.topic, log.Span()).last
                 if stands_at > ring.last or stands_at < known[ring.topic]:
