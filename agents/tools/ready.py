@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -28,7 +29,7 @@ class ReadyTool(Generic[A]):
     parameters: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.parameters = self.reads.model_json_schema()
+        self.parameters = _schema_of(self.reads)
 
     async def __call__(self, arguments: Json) -> Result:
         try:
@@ -36,6 +37,12 @@ class ReadyTool(Generic[A]):
         except ValidationError as error:
             raise ToolFailed(sentence_of(error)) from error
         return await self.does(read)
+
+
+@cache
+def _schema_of(reads: type[Arguments]) -> Mapping[str, Any]:
+    # Milliseconds each, and every run has a box of tools of its own.
+    return reads.model_json_schema()
 
 
 def sentence_of(error: ValidationError) -> str:
