@@ -50,6 +50,8 @@ async def answer(context: JobContext, run_id: int) -> None:
             raise JobAborted from None
     except RunLost:
         pass
+    else:
+        return
     # Where it was cancelled, the worker alone knows what the model has cost by now.
     await persistently(working.settle, commission.run.pk, commission.run.epoch, scribe.usage)
 
