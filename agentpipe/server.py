@@ -27,6 +27,8 @@ JOBS_AT_ONCE = 250
 WORKER_REST_S = 1.0
 WORKER_REST_MOST_S = 30.0
 HEARTBEAT_S = 2.0
+# PostgreSQL notifies of new jobs, and not of those that are tried again.
+JOBS_LOOKED_FOR_EVERY_S = 1.0
 
 logger = structlog.get_logger(__name__)
 
@@ -145,6 +147,7 @@ async def _work() -> None:
             await worker.run_worker_async(
                 concurrency=JOBS_AT_ONCE,
                 install_signal_handlers=False,
+                fetch_job_polling_interval=JOBS_LOOKED_FOR_EVERY_S,
                 shutdown_graceful_timeout=JOBS_END_WITHIN_S,
                 update_heartbeat_interval=HEARTBEAT_S,
                 stalled_worker_timeout=GIVEN_UP_AFTER_S,
