@@ -1,10 +1,13 @@
 """An answer is stopped from anywhere, and tried again."""
 
 import asyncio
+from decimal import Decimal
 
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from agents import roster
+from agents.backends.base import Assignment, Scribe, Usage
 from agents.models import AgentRun
 from agents.recorder import in_database
 from tests.agents.chatting import Chatting, kinds, said
@@ -50,6 +53,33 @@ async def _has_said(chatting: Chatting, asked: Json) -> None:
         return "content" in kinds(await chatting.events(asked))
 
     await eventually(has)
+
+
+class Metered:
+    """Knows what it has used only once it is stopped, as one does who asks a model."""
+
+    async def answer(self, assignment: Assignment, scribe: Scribe) -> None:
+        await scribe.say("Once upon a time ")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await scribe.spend(Usage(input_tokens=50, output_tokens=5, cost=Decimal("0.000225")))
+
+
+@pytest.mark.usefixtures("worker")
+async def test_what_the_model_had_used_when_it_was_stopped_is_counted(
+    chatting: Chatting, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "backend_of", lambda path: Metered())
+    chat = await chatting.open()
+    asked = await chatting.ask(chat)
+    await _has_said(chatting, asked)
+
+    await chatting.cancel(asked)
+
+    await eventually(lambda: _counted(api, chat, 55))
+    assert (await api.conversation(chat))["totalCost"] == 0.000225
+    assert (await api.messages(chat))[1]["cost"] == 0.000225
 
 
 @pytest.mark.usefixtures("worker")

@@ -7,6 +7,7 @@ import pytest
 from procrastinate.contrib.django import app
 
 from agents import recorder, roster, working
+from agents import scribe as scribe_of_runs
 from agents.backends.base import Assignment, Result, Scribe
 from agents.errors import RunLost
 from agents.models import AgentRun, AgentStep, Checkpoint
@@ -140,6 +141,29 @@ async def test_what_is_said_otherwise_starts_the_step_over(
     assert events[resets[0] + 1]["md"].startswith("".join(WORDS[:12]))
     assert said(events) == "".join(parts.words) == (await chatting.answer(asked))["content"]
     assert parts.worked == ["measured"]
+
+
+async def test_what_was_started_over_is_taken_over_as_it_stands(
+    chatting: Chatting, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So that only the log knows of the reset.
+    monkeypatch.setattr(scribe_of_runs, "CHECKPOINT_EVERY_S", 1000.0)
+    asked = await chatting.ask(await chatting.open(), content="How high?")
+    for words, dies_after in ((WORDS, 15), ([*WORDS[:12], "otherwise ", *WORDS[13:]], 14)):
+        parts.words, parts.dies_after = words, dies_after - (0 if words is WORDS else 10)
+        worker = Worker(asked)
+        await worker.begin()
+        await _told(chatting, asked, "".join(words[:dies_after]))
+        await worker.kill()
+    parts.dies_after = None
+
+    last = Worker(asked)
+    await last.begin()
+    await last.finish()
+
+    events = await chatting.events(asked)
+    assert sum(bool(event.get("reset")) for event in events) == 1
+    assert said(events) == "".join(parts.words) == (await chatting.answer(asked))["content"]
 
 
 async def test_a_step_that_ends_earlier_than_it_did_starts_over(
