@@ -1,6 +1,7 @@
 """A whole session in one request: all of it or nothing, and each but once."""
 
 import asyncio
+import gc
 import json
 from typing import Any
 
@@ -195,6 +196,14 @@ async def test_text_that_cannot_be_stored_is_made_fit(api: Api) -> None:
     )
     said = await api.messages(answer.json()["conversationId"])
     assert said[0]["content"] == "a�b�c"
+
+
+async def test_python_looks_for_garbage_again_after_an_upload(api: Api) -> None:
+    for body, status in ((json.dumps(session("One stone")), 201), ("{}", 400), ("{", 400)):
+        headers = {"content-type": "application/json"}
+        answer = await api.post("/api/sessions/upload", content=body, headers=headers)
+        assert answer.status_code == status
+        assert gc.isenabled()
 
 
 async def test_uploads_have_a_rate_of_their_own(project: Project, transactional_db: None) -> None:
