@@ -139,7 +139,7 @@ def test_rows_wait_for_a_reader_who_has_scrolled_away(server: Server, open_page:
 
 def test_the_page_reads_without_javascript(server: Server, open_page: Open) -> None:
     page = open_page(server.url, scripts=False)
-    expect(page.locator(".command")).to_contain_text(f"curl {server.url}/api/ingest")
+    expect(page.locator(".command").first).to_contain_text(f"curl {server.url}/api/ingest")
 
     server.say("Stone or steel?")
     page.reload()

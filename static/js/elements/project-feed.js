@@ -3,17 +3,16 @@
 // New rows come in at the top. A reader who has scrolled down is left alone: rows wait behind a
 // button until the reader comes back up.
 
+import { follow } from "../live.js";
 import { emptyFeed, MOST_ROWS, reduceFeed, withName } from "../stream/reduce.js";
 import { seqOf } from "../stream/resume.js";
-import { openSocket } from "../stream/socket.js";
-import "./connection-state.js";
 import { makeRow, nameConversation, nameIn, showLocalTime } from "./feed-row.js";
 
 class ProjectFeed extends HTMLElement {
   #state = emptyFeed;
   #shown = emptyFeed; // the part of the state that stands in the page
   #since = null;
-  #socket = null;
+  #leave = null;
   #drawing = null;
 
   connectedCallback() {
@@ -24,14 +23,11 @@ class ProjectFeed extends HTMLElement {
     for (const item of this.#list.children) showLocalTime(item);
     this.#more.addEventListener("click", this.#backToTop);
     addEventListener("scroll", this.#drawSoon, { passive: true });
-    this.#socket = openSocket();
-    const onState = (state) => (this.querySelector("connection-state").state = state);
-    const place = { since: this.#since, onState };
-    this.#socket.subscribe(this.getAttribute("stream"), place, this.#take);
+    this.#leave = follow(this.getAttribute("stream"), { since: this.#since }, this.#take);
   }
 
   disconnectedCallback() {
-    this.#socket.close();
+    this.#leave();
     this.#more.removeEventListener("click", this.#backToTop);
     removeEventListener("scroll", this.#drawSoon);
     cancelAnimationFrame(this.#drawing);
