@@ -1,0 +1,33 @@
+// What has just happened, said in passing: toast("Link copied"). Bad news stays until it is closed.
+
+const SHOWN_FOR_MS = 6_000;
+
+export function toast(words, { tone = "good" } = {}) {
+  const item = document.createElement("p");
+  item.className = "toast";
+  item.dataset.tone = tone;
+  item.append(words);
+  if (tone === "bad") item.append(closing(item));
+  else setTimeout(() => item.remove(), SHOWN_FOR_MS);
+  list().append(item);
+}
+
+function closing(item) {
+  const button = document.createElement("button");
+  button.className = "button button--quiet";
+  button.type = "button";
+  button.textContent = "Close";
+  button.addEventListener("click", () => item.remove());
+  return button;
+}
+
+/** A screen reader reads out what comes into it. */
+function list() {
+  const there = document.querySelector(".toasts");
+  if (there) return there;
+  const made = document.createElement("div");
+  made.className = "toasts";
+  made.setAttribute("role", "status");
+  document.body.append(made);
+  return made;
+}
