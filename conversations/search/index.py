@@ -19,6 +19,8 @@ LONGEST_NAME = 1000
 # What comes between a name and a prompt, so that no phrase reaches over.
 GAP = 2
 CAUGHT_UP_WITHIN_S = 0.5
+MANY = 1000
+GROWN = [model._meta.db_table for model in (Conversation, Message, SearchDocument)]
 # Marks our advisory locks: "search" in ASCII, above the bits of a conversation's key.
 NAMES_LOCK = 0x5EA7 << 48
 
@@ -66,6 +68,9 @@ def index_all() -> int:
         with connection.cursor() as cursor:
             # What is left to the index's list of additions makes every search slower.
             cursor.execute("SELECT gin_clean_pending_list('documents_by_word')")
+            if total >= MANY:
+                # Until PostgreSQL knows how much there is now, it looks for it in the slowest ways.
+                cursor.execute(f"ANALYZE {', '.join(GROWN)}")
     return total
 
 
