@@ -1,15 +1,15 @@
 """What is written and told of a batch: collected while it is decided, written set by set."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
-from django.db import connection, models
+from django.db import connection
 
 from conversations import metrics, search
 from conversations.events import IngestEvent
 from conversations.models import Conversation, Participant, Project, RawEvent, Receipt
-from conversations.recording.messages import NewMessage, write_messages
+from conversations.recording.messages import FEW, NewMessage, write_messages
 from streaming.publish import publish
 
 CHANGING = (
@@ -60,8 +60,9 @@ class Rows:
     def write(self) -> None:
         self._write_conversations()
         keys = write_messages(self.messages, now=self.now)
-        for rows in (self.participants, self.raw_events, self.receipts):
-            _insert(rows)
+        Participant.objects.bulk_create(self.participants)
+        self._write_raw_events()
+        self._write_receipts()
         metrics.count(self.project, self.messages)
         search.queue(
             self.project.pk,
@@ -86,11 +87,55 @@ class Rows:
                 # Times and sums as text; PostgreSQL knows what they are.
                 cursor.execute(_UPDATE, [json.dumps(rows, default=str)])
 
+    def _write_raw_events(self) -> None:
+        if len(self.raw_events) <= FEW:
+            RawEvent.objects.bulk_create(self.raw_events)
+            return
+        _copy(
+            "conversations_rawevent"
+            " (project_id, conversation_id, kind, timestamp, data, received_at)",
+            (
+                (
+                    raw.project_id,
+                    raw.conversation.pk if raw.conversation else None,
+                    raw.kind,
+                    raw.timestamp.isoformat(),
+                    json.dumps(raw.data),
+                    raw.received_at.isoformat(),
+                )
+                for raw in self.raw_events
+            ),
+        )
+
+    def _write_receipts(self) -> None:
+        if len(self.receipts) <= FEW:
+            Receipt.objects.bulk_create(self.receipts)
+            return
+        created_at = self.now.isoformat()
+        _copy(
+            "conversations_receipt (project_id, identity, fingerprint, made_id, created_at)",
+            (
+                (
+                    receipt.project_id,
+                    receipt.identity,
+                    receipt.fingerprint,
+                    receipt.made_id,
+                    created_at,
+                )
+                for receipt in self.receipts
+            ),
+        )
+
+
+def _copy(columns: str, rows: Iterable[tuple[object, ...]]) -> None:
+    with (
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
+        cursor.copy(f"COPY {columns} FROM STDIN") as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)
+
 
 def _in_order(conversations: Iterable[Conversation]) -> list[Conversation]:
     return sorted(conversations, key=lambda conversation: conversation.public_id)
-
-
-def _insert(rows: Sequence[models.Model]) -> None:
-    if rows:
-        type(rows[0])._default_manager.bulk_create(rows)

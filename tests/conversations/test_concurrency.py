@@ -18,6 +18,7 @@ from conversations.models import (
     Conversation,
     Message,
     Project,
+    RawEvent,
     Receipt,
     Total,
     Unindexed,
@@ -99,6 +100,16 @@ def test_batches_that_cross_each_other_all_arrive(project: Project) -> None:
 
 
 @pytest.mark.usefixtures("_again")
+def test_the_same_batch_racing_is_recorded_once(project: Project) -> None:
+    """Of greetings, which belong to no conversation: only their receipts hold them apart."""
+    batch = [event("bridge.greeting", {"number": number}, at=NOW) for number in range(50)]
+
+    answers = together(*[lambda: receive(batch, project=project)] * 4)
+
+    assert {answer.status for answered in answers for answer in answered} == {200}
+    assert RawEvent.objects.count() == Receipt.objects.count() == 50
+
+
 def test_one_message_id_racing_into_two_conversations_is_one_message(project: Project) -> None:
     deeds = [
         sending(project, message(f"s-{index % 2}", index, message_id="m-1"))
