@@ -236,6 +236,11 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "See what a team's AI agents are doing, live, and keep the record.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
+    "ENUM_NAME_OVERRIDES": {
+        "ConversationStatus": "conversations.models.Conversation.Status",
+        # Of imports, too.
+        "RunStatus": "agents.models.AgentRun.Status",
+    },
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,
     "SWAGGER_UI_DIST": "SIDECAR",

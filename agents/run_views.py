@@ -11,7 +11,14 @@ from rest_framework.views import APIView
 from agents import roster, services, wire
 from agents.access import chat_for, run_for, runs_for
 from agents.models import AgentRun, Chat
-from agents.serializers import NEW_CHAT, CommandSerializer, NewRunSerializer, RunSerializer
+from agents.serializers import (
+    NEW_CHAT,
+    CommandSerializer,
+    NewRunSerializer,
+    RunAnswerSerializer,
+    RunSerializer,
+    StepSerializer,
+)
 from agents.views import checked, steps_since
 from conversations.access import caller_of, project_for
 from conversations.api import lists
@@ -33,6 +40,7 @@ class RunsView(APIView):
         return "messages" if self.request.method == "POST" else None
 
     @extend_schema(
+        operation_id="api_projects_runs_list",
         summary="Runs of a project, newest first",
         parameters=[
             *PAGING,
@@ -40,7 +48,7 @@ class RunsView(APIView):
             OpenApiParameter("status", str),
             OpenApiParameter("agent", str, description="An agent's id"),
         ],
-        responses=RunSerializer(many=True),
+        responses=lists.list_of(RunSerializer),
     )
     def get(self, request: Request, project: str) -> Response:
         caller = caller_of(request)
@@ -59,7 +67,7 @@ class RunsView(APIView):
     @extend_schema(
         summary="Have an agent work without a chat",
         request=NewRunSerializer,
-        responses={201: RunSerializer},
+        responses={201: RunAnswerSerializer},
     )
     def post(self, request: Request, project: str) -> Response:
         wanted = checked(NewRunSerializer, request)
@@ -81,7 +89,7 @@ class RunDoor(APIView):
 class RunView(RunDoor):
     scope = "read"
 
-    @extend_schema(summary="One run", responses=RunSerializer)
+    @extend_schema(summary="One run", responses=RunAnswerSerializer)
     def get(self, request: Request, project: str, run: str) -> Response:
         return Response({"run": RunSerializer(self.run_of(request, project, run)).data})
 
@@ -90,7 +98,7 @@ class RunCancelView(RunDoor):
     scope = "run"
 
     @extend_schema(
-        summary="Stop a run; what it has said stays", request=None, responses=RunSerializer
+        summary="Stop a run; what it has said stays", request=None, responses=RunAnswerSerializer
     )
     def post(self, request: Request, project: str, run: str) -> Response:
         cancelled = services.cancel_run(self.run_of(request, project, run))
@@ -104,7 +112,7 @@ class RunResumeView(RunDoor):
     @extend_schema(
         summary="Work again on what failed or was cancelled, as a new run",
         request=None,
-        responses={201: RunSerializer},
+        responses={201: RunAnswerSerializer},
     )
     def post(self, request: Request, project: str, run: str) -> Response:
         resumed = services.resume_run(self.run_of(request, project, run))
@@ -117,7 +125,7 @@ class RunEventsView(RunDoor):
     @extend_schema(
         summary="The steps of a run as a list",
         parameters=[OpenApiParameter("since", str, description="An event's id, or 0")],
-        responses=OpenApiTypes.OBJECT,
+        responses=StepSerializer(many=True),
     )
     def get(self, request: Request, project: str, run: str) -> Response:
         topic = self.run_of(request, project, run).topic

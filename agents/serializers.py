@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from agents import events
+from agents.backends.base import Agent
 from agents.models import AgentRun, Chat, Person
 from conversations.models import Message
 from streaming.events import iso
@@ -110,8 +111,69 @@ class NewRunSerializer(serializers.Serializer[Any]):
 
 
 class RunSerializer(serializers.Serializer[AgentRun]):
+    id = serializers.CharField()
+    projectId = serializers.CharField()
+    agentId = serializers.CharField()
+    agentName = serializers.CharField()
+    model = serializers.CharField(allow_null=True)
+    conversationId = serializers.CharField(allow_null=True)
+    messageId = serializers.CharField(allow_null=True)
+    answerId = serializers.CharField(allow_null=True)
+    prompt = serializers.CharField()
+    status = serializers.ChoiceField(AgentRun.Status.choices)
+    output = serializers.CharField(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+    toolCalls = serializers.IntegerField()
+    inputTokens = serializers.IntegerField()
+    outputTokens = serializers.IntegerField()
+    totalTokens = serializers.IntegerField()
+    cost = serializers.FloatField()
+    isEstimated = serializers.BooleanField()
+    attempts = serializers.IntegerField(help_text="How many workers have taken it up")
+    durationMs = serializers.IntegerField(allow_null=True)
+    createdAt = serializers.DateTimeField()
+    startedAt = serializers.DateTimeField(allow_null=True)
+    finishedAt = serializers.DateTimeField(allow_null=True)
+
     def to_representation(self, instance: AgentRun) -> Shape:
         return events.run_shape(instance)
+
+
+class RunAnswerSerializer(serializers.Serializer[Any]):
+    run = RunSerializer()
+
+
+class StepSerializer(serializers.Serializer[Any]):
+    """A step of an answer: what else it has, its `type` says."""
+
+    v = serializers.IntegerField()
+    type = serializers.ChoiceField(events.STEP_KINDS)
+    id = serializers.CharField()
+    ts = serializers.DateTimeField()
+
+
+class AgentSerializer(serializers.Serializer[Agent]):
+    id = serializers.CharField()
+    name = serializers.CharField()
+    model = serializers.CharField(allow_null=True)
+    tools = serializers.ListField(child=serializers.CharField())
+
+    def to_representation(self, instance: Agent) -> Shape:
+        return {
+            "id": instance.id,
+            "name": instance.name,
+            "model": instance.model or None,
+            "tools": list(instance.tools),
+        }
+
+
+class AgentsSerializer(serializers.Serializer[Any]):
+    items = AgentSerializer(many=True)
+
+
+class CancelledSerializer(serializers.Serializer[Any]):
+    message_id = serializers.CharField()
+    status = serializers.ChoiceField(["cancelled"])
 
 
 class CommandSerializer(serializers.Serializer[Any]):

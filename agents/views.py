@@ -16,13 +16,16 @@ from agents import roster, services, wire
 from agents.access import chat_for, check_user_id, question_for, topic_of
 from agents.models import AgentRun, Chat, Person
 from agents.serializers import (
+    AgentsSerializer,
     AskedSerializer,
+    CancelledSerializer,
     ChatEditSerializer,
     ChatMessageSerializer,
     ChatSerializer,
     NewChatSerializer,
     PersonSerializer,
     QuestionSerializer,
+    StepSerializer,
 )
 from conversations.access import caller_of, project_for, within_token
 from conversations.api import lists
@@ -52,18 +55,9 @@ def _person(request: Request, user_id: str) -> Person:
 class AgentsView(APIView):
     scope = "read"
 
-    @extend_schema(summary="Whom one can ask", responses=OpenApiTypes.OBJECT)
+    @extend_schema(summary="Whom one can ask", responses=AgentsSerializer)
     def get(self, request: Request) -> Response:
-        shown = [
-            {
-                "id": agent.id,
-                "name": agent.name,
-                "model": agent.model or None,
-                "tools": list(agent.tools),
-            }
-            for agent in roster.agents()
-        ]
-        return Response({"items": shown})
+        return Response(AgentsSerializer({"items": roster.agents()}).data)
 
 
 class UserView(APIView):
@@ -82,7 +76,7 @@ class UserChatsView(APIView):
     @extend_schema(
         summary="A user's chats, newest first",
         parameters=PAGING,
-        responses=ChatSerializer(many=True),
+        responses=lists.list_of(ChatSerializer),
     )
     def get(self, request: Request, user_id: str) -> Response:
         chats = Chat.objects.filter(person=_person(request, user_id))
@@ -118,7 +112,7 @@ class ChatView(APIView):
 
     @extend_schema(
         summary="Delete it for good, with all that was asked and answered",
-        responses=OpenApiTypes.OBJECT,
+        responses={200: OpenApiTypes.OBJECT},
     )
     def delete(self, request: Request, chat_id: str) -> Response:
         chat = chat_for(caller_of(request), chat_id)
@@ -137,7 +131,7 @@ class ChatMessagesView(APIView):
     @extend_schema(
         summary="What was asked and answered, in order, by pages or from a message on",
         parameters=[*PAGING, *CURSORS],
-        responses=ChatMessageSerializer(many=True),
+        responses=lists.list_of(ChatMessageSerializer),
     )
     def get(self, request: Request, chat_id: str) -> Response:
         chat = chat_for(caller_of(request), chat_id)
@@ -230,7 +224,7 @@ class MessageCancelView(APIView):
     @extend_schema(
         summary="Stop an answer; what it has said stays",
         request=None,
-        responses=OpenApiTypes.OBJECT,
+        responses=CancelledSerializer,
     )
     def post(self, request: Request, chat_id: str, message_id: str) -> Response:
         caller = caller_of(request)
@@ -262,7 +256,7 @@ class MessageEventsView(APIView):
     @extend_schema(
         summary="The steps of an answer as a list",
         parameters=[OpenApiParameter("since", str, description="An event's id, or 0")],
-        responses=OpenApiTypes.OBJECT,
+        responses=StepSerializer(many=True),
     )
     def get(self, request: Request, message_id: str) -> Response:
         question = question_for(caller_of(request), message_id)

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.db.models import BooleanField, QuerySet
 from django.db.models.expressions import RawSQL
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, inline_serializer
+from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,7 +26,20 @@ CURSORS = [
     OpenApiParameter("after", str, description="What follows this id; empty for the beginning"),
     OpenApiParameter("before", str, description="What comes before this id"),
 ]
+OF_PAGES = "Of numbered pages only"
 UNKNOWN = "There is no such item in this list"
+
+
+def list_of(item: type[serializers.Serializer[Any]]) -> Any:
+    """How documents describe a list of these."""
+    number = {
+        name: serializers.IntegerField(required=False, help_text=OF_PAGES)
+        for name in ("total", "page", "page_size", "total_pages")
+    }
+    return inline_serializer(
+        f"{item.__name__.removesuffix('Serializer')}List",
+        {"items": item(many=True), **number, "has_more": serializers.BooleanField()},
+    )
 
 
 def numbered(view: APIView, rows: QuerySet[Any] | FoundConversations, serializer: Any) -> Response:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from conversations.access import caller_of, may_govern, project_for, projects_of
-from conversations.api.lists import PAGING, numbered
+from conversations.api.lists import PAGING, list_of, numbered
 from conversations.models import LONGEST_RETENTION_DAYS, Project
 from conversations.services import edit_project, make_project
 from streaming.events import iso
@@ -45,7 +45,10 @@ class ProjectsView(APIView):
         return "read" if self.request.method in SAFE_METHODS else "write"
 
     @extend_schema(
-        summary="The projects that you see", parameters=PAGING, responses=ProjectSerializer
+        operation_id="api_projects_list",
+        summary="The projects that you see",
+        parameters=PAGING,
+        responses=list_of(ProjectSerializer),
     )
     def get(self, request: Request) -> Response:
         return numbered(self, projects_of(caller_of(request)).order_by("pk"), ProjectSerializer)

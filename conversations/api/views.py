@@ -38,6 +38,7 @@ class ConversationsView(APIView):
     scope = "read"
 
     @extend_schema(
+        operation_id="api_conversations_list",
         summary="Conversations, newest first; those that match a search, best first",
         parameters=[
             *PAGING,
@@ -49,7 +50,7 @@ class ConversationsView(APIView):
             OpenApiParameter("q", str, description='Words, "phrases", beginnings* and -exclusions'),
             OpenApiParameter("project", str, description="For people with several projects"),
         ],
-        responses=FoundSerializer(many=True),
+        responses=lists.list_of(FoundSerializer),
     )
     def get(self, request: Request) -> Response:
         wanted = {name: str(given) for name, given in request.query_params.items()}
@@ -112,7 +113,8 @@ class ConversationView(APIView):
         return Response(ConversationSerializer(changed).data)
 
     @extend_schema(
-        summary="Delete it for good; says how many rows went", responses=OpenApiTypes.OBJECT
+        summary="Delete it for good; says how many rows went",
+        responses={200: OpenApiTypes.OBJECT},
     )
     def delete(self, request: Request, conversation: str) -> Response:
         found = conversation_for(caller_of(request), conversation)
@@ -125,7 +127,7 @@ class MessagesView(APIView):
     @extend_schema(
         summary="Messages in order, by pages or from a message on",
         parameters=[*PAGING, *CURSORS],
-        responses=MessageSerializer(many=True),
+        responses=lists.list_of(MessageSerializer),
     )
     def get(self, request: Request, conversation: str) -> Response:
         found = conversation_for(caller_of(request), conversation)
@@ -148,7 +150,9 @@ class ParticipantsView(APIView):
     scope = "read"
 
     @extend_schema(
-        summary="Who takes part", parameters=PAGING, responses=ParticipantSerializer(many=True)
+        summary="Who takes part",
+        parameters=PAGING,
+        responses=lists.list_of(ParticipantSerializer),
     )
     def get(self, request: Request, conversation: str) -> Response:
         found = conversation_for(caller_of(request), conversation)

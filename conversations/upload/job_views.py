@@ -57,7 +57,11 @@ class JobsView(JobDoor):
     def throttle_scope(self) -> str | None:
         return "upload" if self.request.method == "POST" else None
 
-    @extend_schema(summary="Imports, newest first", responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        operation_id="api_projects_ingest_jobs_list",
+        summary="Imports, newest first",
+        responses=OpenApiTypes.OBJECT,
+    )
     def get(self, request: Request, project: str) -> Response:
         found = project_for(caller_of(request), project)
         newest = found.ingest_jobs.select_related("project").order_by("-id")
