@@ -342,6 +342,8 @@ QUERIES = {
     "/api/conversations/{}/events": ["since", "page_size"],
     "/api/realtime/stream": ["since", "conversationId", "project", "token"],
     "/api/realtime/stats": ["range"],
+    "/api/projects/tower/runs": ["status", "after"],
+    "/api/users/ada/chats": ["project"],
     "/api/schema": ["format", "lang", "version"],
     "/api/docs": ["script"],
 }
@@ -367,6 +369,59 @@ async def test_paths_to_nothing_are_answered_civilly(key: str, conversation: str
             heard = await knock(f"/api/conversations/{name}{suffix}", key=key)
             assert_civil(heard, (name, suffix))
             assert heard.status == 404
+
+
+PLACES_OF_AGENTS = [
+    *["/api/users/{}", "/api/users/{}/chats", "/api/chats/{}", "/api/chats/{}/messages"],
+    *["/api/chats/{}/messages/{}/stream", "/api/messages/{}/events"],
+    *["/api/projects/{}/runs", "/api/projects/tower/runs/{}", "/api/projects/tower/runs/{}/events"],
+]
+
+
+async def test_paths_to_no_agent_are_answered_civilly(key: str, conversation: str) -> None:
+    texts = [quote(text, safe="") for text in generated(st.text(min_size=1, max_size=30), 20)]
+    for value in [*WRITTEN, *texts]:
+        name = quote(value, safe="%")
+        for place in PLACES_OF_AGENTS:
+            heard = await knock(place.format(name, name), key=key)
+            assert_civil(heard, (place, name))
+            # Whoever has a name is made on first sight.
+            assert heard.status == 404 or (heard.status == 200 and "users" in place)
+
+
+QUESTIONS: dict[str, Json] = {
+    "/api/users/ada/chats": {"title": "Towers", "agent_id": "guide", "metadata": {"a": {"b": [1]}}},
+    "/api/chats/{}": {"title": "Towers"},
+    "/api/chats/{}/messages": {"content": "How high?", "metadata": {"a": 1}, "agent_id": "guide"},
+    "/api/projects/tower/runs": {"agentId": "guide", "prompt": "How high?", "metadata": {"a": 1}},
+    "/api/command-center/message": {"agentId": "guide", "message": "?", "conversationId": "{}"},
+}
+
+
+@pytest.mark.parametrize("target", QUESTIONS)
+async def test_questions_that_are_none_are_answered_civilly(
+    target: str, api: Api, key: str, conversation: str
+) -> None:
+    chat = (await api.post("/api/users/ada/chats", json={})).json()["chat_id"]
+    good = json.loads(json.dumps(QUESTIONS[target]).replace("{}", chat, 1))
+    spoiled = st.tuples(st.sampled_from(list(places(good))[1:]), VALUES)
+    bodies: list[Any] = [json.dumps(_spoiled(good, *each)) for each in generated(spoiled, 90)]
+    method = "PATCH" if target == "/api/chats/{}" else "POST"
+    for body in [*bodies, *raw_bodies()[:: 1 if IS_LONG else 5]]:
+        raw = body.encode() if isinstance(body, str) else body
+        path = target.format(chat)
+        heard = await knock(path, method=method, headers=JSON, key=key, body=raw, pieces=1)
+        assert_civil(heard, (target, raw[:300]))
+
+
+def _spoiled(good: Json, place: tuple[str | int, ...], value: Any) -> Json:
+    body = copy.deepcopy(good)
+    *path, last = place
+    holder: Any = body
+    for name in path:
+        holder = holder[name]
+    holder[last] = value
+    return body
 
 
 @pytest.mark.parametrize(
@@ -408,6 +463,7 @@ async def test_headers_that_mean_nothing_are_answered_civilly(
 
 
 STREAMS = ["project:tower", "project:", ":", "", "conversation:\0", "message:1", "x" * 300, "a:b:c"]
+STREAMS += ["run:", "run:\0", "message:\ud800", "run:" + "0" * 24]
 
 
 def commands() -> SearchStrategy[Any]:
