@@ -2,16 +2,19 @@
 
 import asyncio
 import multiprocessing
+import os
 import subprocess
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import uvloop
 
 STOPPED_WITHIN_S = 10
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 Pipe = Connection
 Main = Callable[["Pipe"], Coroutine[Any, Any, None]]
@@ -69,6 +72,29 @@ def resident_bytes(pid: int) -> int:
         ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True
     )
     return int(shown.stdout) * 1024
+
+
+def cpu_s(pid: int) -> float:
+    """What a process has used of a core; with what its children have that are gone. Linux only."""
+    return sum(map(int, _stat(pid)[11:15])) / TICKS_A_SECOND
+
+
+def family_cpu_s(pid: int) -> float:
+    return cpu_s(pid) + sum(map(cpu_s, children(pid)))
+
+
+def threads(pid: int) -> int:
+    return int(_stat(pid)[17])
+
+
+def children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in listed.split()]
+
+
+def _stat(pid: int) -> list[str]:
+    """Behind the name, which may have spaces, see proc(5)."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def percentile(values: Iterable[float], share: float) -> float:
