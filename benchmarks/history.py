@@ -80,7 +80,9 @@ def _measure(messages: int, conversations: int, times: int) -> None:
             began = time.perf_counter()
             cursor.execute(COUNT_ALL)
             print(f"totals of what is there: {time.perf_counter() - began:.1f} s")
-            cursor.execute("VACUUM ANALYZE")
+    with connection.cursor() as cursor:
+        # What a migration rewrote in a kept folder is also seen to, as autovacuum would.
+        cursor.execute("VACUUM ANALYZE")
     project = Project.objects.get(slug="large")
     print(f"{messages:,} messages, {conversations:,} conversations,", end=" ")
     print(f"{Total.objects.count():,} totals, {os.cpu_count()} cores")
