@@ -24,7 +24,7 @@ PAGING = [
 ]
 CURSORS = [
     OpenApiParameter("after", str, description="What follows this id; empty for the beginning"),
-    OpenApiParameter("before", str, description="What comes before this id"),
+    OpenApiParameter("before", str, description="What comes before this id; empty for the end"),
 ]
 OF_PAGES = "Of numbered pages only"
 UNKNOWN = "There is no such item in this list"
@@ -70,20 +70,32 @@ def beside(
     order: Sequence[str],
     known: QuerySet[Any],
 ) -> Response:
-    """The rows next to the item of a cursor, in order; the item is one of those known.
+    """The rows next to the item of a cursor, in order; the item is one of those known."""
+    size = page_size_of(request)
+    items, has_more = stretch(rows, cursor=cursor, size=size, order=order, known=known)
+    return Response({"items": serializer(items, many=True).data, "has_more": has_more})
+
+
+def stretch(
+    rows: QuerySet[Any],
+    *,
+    cursor: tuple[str, str],
+    size: int,
+    order: Sequence[str],
+    known: QuerySet[Any],
+) -> tuple[list[Any], bool]:
+    """So many rows next to the item of a cursor, and whether there are more that way.
 
     All of the order goes in one direction, so that one comparison of rows, which an index
     answers, tells what comes later.
     """
-    size = page_size_of(request)
     name, public_id = cursor
     is_backwards = name == "before"
-    if public_id or is_backwards:
+    if public_id:
         rows = rows.filter(_beyond(known, name, public_id, order))
     towards = [_reversed(field) for field in order] if is_backwards else order
     found = list(rows.order_by(*towards)[: size + 1])
-    items = found[:size][::-1] if is_backwards else found[:size]
-    return Response({"items": serializer(items, many=True).data, "has_more": len(found) > size})
+    return found[:size][::-1] if is_backwards else found[:size], len(found) > size
 
 
 def page_size_of(request: Request) -> int:

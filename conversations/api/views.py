@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from conversations.access import caller_of, conversation_for, project_for
 from conversations.api import lists
 from conversations.api.lists import CURSORS, PAGING
+from conversations.api.messages import IN_ORDER, beside, first_since, known_of, messages_of
 from conversations.api.serializers import (
     ConversationEditSerializer,
     ConversationSerializer,
@@ -21,7 +22,7 @@ from conversations.api.serializers import (
     ParticipantSerializer,
 )
 from conversations.events import INGEST_KINDS
-from conversations.models import LONGEST_AGENT
+from conversations.models import LONGEST_AGENT, Conversation
 from conversations.search import FoundConversations
 from conversations.services import delete_conversation, edit_conversation
 from streaming import replay, topics
@@ -29,7 +30,6 @@ from streaming.events import Filter
 from streaming.sse import sse_response
 
 NEWEST_FIRST = ("-started_at", "-id")
-IN_ORDER = ("sequence_number", "timestamp", "id")
 RANKED = "What is found with q is ranked, and has no cursors: use page"
 INGEST = Filter(kinds=INGEST_KINDS)
 
@@ -126,24 +126,39 @@ class MessagesView(APIView):
 
     @extend_schema(
         summary="Messages in order, by pages or from a message on",
-        parameters=[*PAGING, *CURSORS],
+        parameters=[
+            *PAGING,
+            *CURSORS,
+            OpenApiParameter("at", str, description="From the first one at that time or later on"),
+        ],
         responses=lists.list_of(MessageSerializer),
     )
     def get(self, request: Request, conversation: str) -> Response:
         found = conversation_for(caller_of(request), conversation)
-        messages = found.messages.select_related("conversation")
         cursor = lists.cursor_of(request)
+        if (at := request.query_params.get("at")) is not None:
+            return self._from_a_time(request, found, at)
         if cursor is None:
-            return lists.numbered(self, messages.order_by(*IN_ORDER), MessageSerializer)
+            messages = messages_of(found).order_by(*IN_ORDER)
+            return lists.numbered(self, messages, MessageSerializer)
         return lists.beside(
             request,
-            messages,
+            messages_of(found),
             MessageSerializer,
             cursor=cursor,
             order=IN_ORDER,
-            # Ids are looked up by project: a conversation is as long as it likes.
-            known=found.messages.filter(project=found.project_id),
+            known=known_of(found),
         )
+
+    def _from_a_time(self, request: Request, found: Conversation, at: str) -> Response:
+        first = first_since(found, at)
+        if first is None:
+            return Response({"items": [], "has_more": False})
+        size = lists.page_size_of(request)
+        later, has_more = beside(found, ("after", first.public_id), size=size)
+        items = [first, *later][:size]
+        has_more = has_more or len(later) == size
+        return Response({"items": MessageSerializer(items, many=True).data, "has_more": has_more})
 
 
 class ParticipantsView(APIView):

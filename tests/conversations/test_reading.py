@@ -172,9 +172,27 @@ async def test_a_cursor_must_be_a_message_of_the_conversation(api: Api) -> None:
         for unfit in ("nobody", elsewhere, "a\0"):
             answer = await api.get(path, params={name: unfit})
             assert (answer.status_code, answer.json()["field"]) == (400, name)
-    assert (await api.get(path, params={"before": ""})).status_code == 400
     assert (await api.get(path, params={"after": "", "before": elsewhere})).status_code == 400
     assert (await api.get(path, params={"after": "", "page_size": "x"})).status_code == 400
+
+
+async def test_messages_are_read_from_the_end_and_from_a_time_on(api: Api) -> None:
+    for minute in range(5):
+        message = said("s-1", f"line {minute}", sequence_number=minute + 1)
+        time = f"2026-11-21T10:{minute:02}:00Z"
+        assert (await api.ingest("message.created", message, timestamp=time)).status_code == 201
+    path = f"{LIST}/s-1/messages"
+
+    async def lines(**query: str) -> tuple[list[str], bool]:
+        answer = (await api.get(path, params={"page_size": "2", **query})).json()
+        return [item["content"] for item in answer["items"]], answer["has_more"]
+
+    assert await lines(before="") == (["line 3", "line 4"], True)
+    assert await lines(at="2026-11-21T10:01:30Z") == (["line 2", "line 3"], True)
+    assert await lines(at="2026-11-21T12:03:00+02:00") == (["line 3", "line 4"], False)
+    assert await lines(at="2026-11-21T10:05:00Z") == ([], False)
+    for unfit in ("", "noon", "2026-11-21T10:00:00", "2026-13-21T10:00:00Z"):
+        assert (await api.get(path, params={"at": unfit})).json()["field"] == "at"
 
 
 async def test_participants_stand_as_they_were_announced(api: Api) -> None:
