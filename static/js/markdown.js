@@ -1,7 +1,7 @@
 // Markdown → elements that are safe to show, also while the text is still coming.
 //
 //   const shown = new Markdown(element);
-//   shown.append(piece); // as often as pieces come
+//   shown.write(piece); // as often as pieces come
 //   shown.close(); // nothing more comes
 //
 // Two walls stand between a text and the page: markup inside of the text is shown and not obeyed,
@@ -26,7 +26,7 @@ export class Markdown {
     place.replaceChildren();
   }
 
-  append(piece) {
+  write(piece) {
     this.#draw(this.#blocks.append(piece));
     this.#settle(this.#drawn.length - 1);
   }
@@ -56,6 +56,6 @@ export class Markdown {
 /** Show a whole text at once. */
 export function showMarkdown(place, text) {
   const shown = new Markdown(place);
-  shown.append(text);
+  shown.write(text);
   shown.close();
 }

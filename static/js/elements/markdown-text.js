@@ -1,5 +1,5 @@
 // <markdown-text> holds a text as it was written, which the server put there escaped, and shows it
-// as it was meant. More may come: append(piece), then close().
+// as it was meant. More may come: write(piece), then close().
 
 import { Markdown } from "../markdown.js";
 
@@ -28,13 +28,13 @@ class MarkdownText extends HTMLElement {
     this.#shown = new Markdown(this);
     this.#text = "";
     this.#waiting = "";
-    this.append(text);
+    this.write(text);
     this.close();
     this.#draw();
   }
 
   /** One more piece; pieces that come within a frame are drawn together. */
-  append(piece) {
+  write(piece) {
     this.#isOpen = true;
     this.#text += piece;
     this.#waiting += piece;
@@ -51,7 +51,7 @@ class MarkdownText extends HTMLElement {
     cancelAnimationFrame(this.#drawing);
     this.#drawing = null;
     this.#shown ??= new Markdown(this);
-    this.#shown.append(this.#waiting);
+    this.#shown.write(this.#waiting);
     this.#waiting = "";
     if (!this.#isOpen) this.#shown.close();
   }

@@ -23,7 +23,7 @@ const LANGUAGE = /^language-[\w+#.-]+$/;
 
 /** The element of one block of a text. */
 export function safeElement(html) {
-  const block = DOMPurify.sanitize(html, TEXT).firstElementChild ?? document.createElement("p");
+  const block = DOMPurify.sanitize(html, TEXT)?.firstElementChild ?? document.createElement("p");
   const holder = document.createDocumentFragment();
   holder.append(block);
   for (const one of holder.querySelectorAll("[class]")) {

@@ -1,0 +1,172 @@
+"""Whatever is said, nothing of it runs: hundreds of attacks, shown as texts are shown."""
+
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Dialog, Page, Request, expect
+
+from tests.browser.conftest import Open
+from tests.servers import KEY, Server
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+
+ATTACKS: list[str] = json.loads(Path(__file__).with_name("attacks.json").read_text())
+
+# All that may be left of a text: what stands where it should not, in words.
+FAULTS = """() => {
+  const elements = new Set(
+    ("p h3 h4 h5 h6 blockquote hr ul ol li pre code span strong em del br a img"
+      + " table thead tbody tr th td").split(" "),
+  );
+  const attributes = new Set(
+    "href src alt title align start class target rel tabindex".split(" "),
+  );
+  const faults = [];
+  for (const one of document.querySelectorAll("#shown *:not(markdown-text)")) {
+    if (!elements.has(one.localName)) faults.push(one.outerHTML);
+    for (const { name, value } of one.attributes) {
+      if (!attributes.has(name)) faults.push(one.outerHTML);
+      if (name === "href" && !/^(https?:\\/\\/|mailto:)/i.test(value)) faults.push(one.outerHTML);
+      if (name === "src" && !value.startsWith("data:image/")) faults.push(one.outerHTML);
+      if (name === "class" && !/^(language-|hljs-)/.test(value)) faults.push(one.outerHTML);
+    }
+  }
+  return faults;
+}"""
+
+SHOW = """async (attacks) => {
+  await import("/static/js/elements/markdown-text.js");
+  document.querySelector("main").innerHTML = "<div id=shown></div>";
+  for (const attack of attacks) {
+    const whole = document.createElement("markdown-text");
+    whole.textContent = attack;
+    document.querySelector("#shown").append(whole);
+  }
+}"""
+
+SHOW_IN_PIECES = """async (attacks) => {
+  const { Markdown } = await import("/static/js/markdown.js");
+  document.querySelector("main").innerHTML = "<div id=shown></div>";
+  for (const attack of attacks) {
+    const place = document.createElement("div");
+    document.querySelector("#shown").append(place);
+    const shown = new Markdown(place);
+    for (const character of attack) shown.write(character);
+    shown.close();
+    place.replaceWith(...place.childNodes);
+  }
+}"""
+
+SANITIZE = """async (attacks) => {
+  const { safeElement } = await import("/static/js/markdown/sanitize.js");
+  document.querySelector("main").innerHTML = "<div id=shown></div>";
+  for (const attack of attacks) {
+    document.querySelector("#shown").append(safeElement(`<p>${attack}</p>`), safeElement(attack));
+  }
+}"""
+
+
+class Watched:
+    """A page that would tell if something ran, was forbidden, or was asked for elsewhere."""
+
+    def __init__(self, page: Page, server: Server) -> None:
+        self.page = page
+        self.did: list[str] = []
+        page.on("dialog", self._dismiss)
+        page.on("request", lambda request: self._note(request, server.url))
+        page.evaluate(
+            "window.forbidden = [];"
+            "addEventListener('securitypolicyviolation', (e) => forbidden.push(e.blockedURI))"
+        )
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.did.append(f"opened {dialog.message}")
+        dialog.dismiss()
+
+    def _note(self, request: Request, home: str) -> None:
+        if not request.url.startswith((f"{home}/static/", "data:")):
+            self.did.append(f"asked for {request.url}")
+
+    def settle(self) -> None:
+        """Until what would run by itself had its turn: handlers, animations, loads."""
+        self.page.evaluate("() => new Promise(done => setTimeout(done, 200))")
+        self.page.wait_for_load_state("networkidle")
+
+    def assert_nothing_happened(self) -> None:
+        assert self.did == []
+        assert self.page.evaluate("forbidden") == []
+
+
+@pytest.fixture
+def watched(server: Server, open_page: Open) -> Watched:
+    # The sign-in page follows nothing: what it asks for, it asks for because of us.
+    return Watched(open_page(f"{server.url}/login"), server)
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(set(ATTACKS)) >= 200
+
+
+@pytest.mark.parametrize("how", [SHOW, SHOW_IN_PIECES], ids=["whole", "pieces"])
+def test_an_attack_is_a_text_like_any_other(watched: Watched, how: str) -> None:
+    watched.page.evaluate(how, ATTACKS)
+    watched.settle()
+
+    assert watched.page.locator("#shown > *").count() >= len(ATTACKS)
+    assert watched.page.evaluate(FAULTS) == []
+    watched.assert_nothing_happened()
+
+
+def test_the_sanitizer_would_hold_alone(server: Server, open_page: Open) -> None:
+    """As if markdown had let all markup through. It is the parser that the policy stops."""
+    watched = Watched(open_page(f"{server.url}/login", strict=False), server)
+    watched.page.evaluate(SANITIZE, ATTACKS)
+    watched.settle()
+
+    assert watched.page.locator("#shown > *").count() == 2 * len(ATTACKS)
+    assert watched.page.evaluate(FAULTS) == []
+    assert watched.did == []
+
+
+def test_markup_can_be_read(watched: Watched) -> None:
+    attack = "<script>alert(1)</script>"
+    watched.page.evaluate(SHOW, [attack, f"```html\n{attack}\n```"])
+
+    expect(watched.page.locator("p")).to_have_text(attack)
+    expect(watched.page.locator("code .hljs-name").first).to_have_text("script")
+    expect(watched.page.locator("code")).to_have_text(attack)
+
+
+def test_the_feed_shows_attacks_as_what_they_are(server: Server, open_page: Open) -> None:
+    page = open_page(server.url)
+    expect(page.locator("connection-state")).to_have_text("Live")
+    watched = Watched(page, server)
+    _record(server, [_said(attack, number) for number, attack in enumerate(ATTACKS)])
+
+    expect(page.locator(".event")).to_have_count(len(ATTACKS))
+    watched.settle()
+    assert page.locator(".feed :is(script, img, svg, iframe, style, a, form)").count() == 0
+    assert watched.page.evaluate("forbidden") == []
+    assert [what for what in watched.did if "/api/" not in what] == []
+    page.reload()
+    expect(page.locator(".event")).to_have_count(50)
+    assert page.locator(".feed :is(script, img, svg, iframe, style, a, form)").count() == 0
+
+
+def _said(attack: str, number: int) -> dict[str, Any]:
+    names = dict.fromkeys(("agent_id", "agent_name", "agent_type", "model"), attack[:100])
+    data = {"conversation_id": "tower", "content": attack, "sequence_number": number, **names}
+    return {"type": "message.created", "data": data}
+
+
+def _record(server: Server, events: list[dict[str, Any]]) -> None:
+    request = urllib.request.Request(
+        f"{server.url}/api/ingest/batch",
+        data=json.dumps(events).encode(),
+        headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert json.load(answer)["accepted"] == len(events)
