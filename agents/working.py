@@ -365,7 +365,7 @@ def lock_run(run_id: int) -> AgentRun:
 def _locked(run_id: int) -> AgentRun | None:
     return (
         AgentRun.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("project", "conversation", "question", "answer")
+        .select_related("project", "question", "answer")
         .filter(pk=run_id)
         .first()
     )
