@@ -6,7 +6,7 @@ export const MOST_ROWS = 500;
 const MOST_NAMES = 2 * MOST_ROWS;
 export const PREVIEW_LENGTH = 300;
 
-// The server words the rows of the past with the same table, in conversations/pages.py.
+// The server words the rows of the past with the same table, in conversations/pages/feed.py.
 const HAPPENED = {
   "conversation.started": "Conversation started",
   "conversation.completed": "Conversation completed",

@@ -1,4 +1,4 @@
-"""Pages of the record."""
+"""The feed of a project."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,0 +1,3 @@
+"""Pages of the record."""
+
+from conversations.pages.feed import FeedPage as FeedPage
