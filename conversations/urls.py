@@ -6,6 +6,7 @@ from conversations.api import views
 from conversations.api.metrics import MetricsSummaryView
 from conversations.api.projects import ProjectsView, ProjectView
 from conversations.export.views import ConversationExportView, ProjectExportView
+from conversations.ingest.trial_views import TrialView
 from conversations.ingest.views import IngestBatchView, IngestView
 from conversations.pages import FeedPage
 from conversations.upload.job_views import JobCancelView, JobsView, JobView
@@ -26,6 +27,7 @@ urlpatterns = [
     path("api/projects", ProjectsView.as_view()),
     path("api/projects/<str:project>", ProjectView.as_view()),
     path("api/projects/<str:project>/export", ProjectExportView.as_view()),
+    path("api/projects/<str:project>/test-event", TrialView.as_view()),
     path("api/projects/<str:project>/ingest/jobs", JobsView.as_view()),
     path("api/projects/<str:project>/ingest/jobs/<str:job>", JobView.as_view()),
     path("api/projects/<str:project>/ingest/jobs/<str:job>/cancel", JobCancelView.as_view()),

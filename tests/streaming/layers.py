@@ -45,6 +45,13 @@ class DeadLayer(InMemoryChannelLayer):
         raise ConnectionError("the layer is dead")
 
 
+class DeafLayer(InMemoryChannelLayer):
+    """Takes everything and lets everybody in, and hands nothing over."""
+
+    async def group_send(self, group: str, message: Any) -> None:
+        return
+
+
 class LossyRedisLayer(RedisPubSubChannelLayer):
     """Redis, of whose messages every fifth is lost on the way."""
 
