@@ -1,0 +1,107 @@
+"""Each page narrow and wide, by day and by night, by keyboard, and for those who do not see it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.axe import axe
+from tests.browser.conftest import Open
+from tests.servers import Server
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+
+PAGES = ["/", "/login", "/nothing-here"]
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+LARGEST_SCRIPTS = 250_000
+
+PARTS = Path(__file__).with_name("parts.html").read_text()
+SHOW_PARTS = """async (parts) => {
+  document.querySelector("main").innerHTML = parts;
+  await import("/static/js/elements/markdown-text.js");
+}"""
+
+
+@pytest.fixture
+def page(server: Server, open_page: Open) -> Page:
+    server.ingest("conversation.started", conversation_id="tower", initial_prompt="A tower")
+    server.say("Stone or steel?", tokens_used=1200, cost=0.0042)
+    server.ingest("conversation.error", conversation_id="tower", error_message="No reply")
+    return open_page(server.url, strict=False)
+
+
+def each_way_to_look(page: Page) -> Iterator[str]:
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        for width in (360, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            yield f"{scheme} at {width}"
+
+
+def test_nothing_keeps_people_out_of_a_page(page: Page, server: Server) -> None:
+    for path in PAGES:
+        page.goto(server.url + path)
+        expect(page.locator("h1")).to_be_visible()
+        for look in each_way_to_look(page):
+            assert axe(page) == [], f"{path}, {look}"
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+def test_the_parts_of_pages_can_be_seen_by_everyone(page: Page) -> None:
+    page.add_style_tag(url="/static/css/prose.css")
+    page.evaluate(SHOW_PARTS, PARTS)
+    expect(page.locator(".hljs-addition")).to_be_visible()
+
+    for look in each_way_to_look(page):
+        assert axe(page) == [], look
+        colours = page.locator(".card .agent").evaluate_all(
+            "all => all.map(each => getComputedStyle(each).color)"
+        )
+        assert len(set(colours)) == 12
+
+
+def test_a_fault_would_be_found(page: Page) -> None:
+    page.evaluate("document.querySelector('h1').after(new Image())")
+
+    assert [fault.split(":")[0] for fault in axe(page)] == ["image-alt"]
+
+
+def test_the_first_tab_leads_past_the_ways_and_each_stop_is_seen(page: Page) -> None:
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    stops: list[str] = []
+    while len(stops) < 20:
+        page.keyboard.press("Tab")
+        outline, name = page.evaluate(
+            "() => [getComputedStyle(document.activeElement).outlineStyle,"
+            " document.activeElement.textContent.trim()]"
+        )
+        if page.evaluate("document.activeElement === document.body"):
+            break
+        assert outline != "none", name
+        stops.append(name)
+    assert "API" in stops
+
+    skip.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_a_page_brings_little_script(page: Page, server: Server) -> None:
+    sizes: list[int] = []
+    page.on(
+        "response",
+        lambda response: (
+            sizes.append(int(response.headers["content-length"]))
+            if response.request.resource_type == "script"
+            else None
+        ),
+    )
+    page.goto(server.url, wait_until="networkidle")
+
+    assert sizes
+    assert sum(sizes) < LARGEST_SCRIPTS
