@@ -1,6 +1,7 @@
 """The single gate: who may see and do what. Whatever one may not see does not exist."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -10,7 +11,14 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework.request import Request
 
-from conversations.errors import ConversationNotFound, JobNotFound, ProjectNotFound
+from conversations.errors import (
+    ConversationNotFound,
+    JobNotFound,
+    NotAnOwner,
+    ProjectNotFound,
+    ScopesTooWide,
+    UserNotFound,
+)
 from conversations.models import (
     DEFAULT_PROJECT,
     ApiKey,
@@ -114,6 +122,28 @@ def may_govern(caller: Caller, project: Project) -> bool:
         return True
     owners = Membership.objects.filter(project=project, role=Membership.Role.OWNER)
     return owners.filter(user=caller.user.pk).exists()
+
+
+def project_to_govern(caller: Caller, name: str | None) -> Project:
+    """Raises ProjectNotFound where it may not be seen, NotAnOwner where it may not be changed."""
+    project = project_for(caller, name)
+    if not may_govern(caller, project):
+        raise NotAnOwner
+    return project
+
+
+def user_named(name: str) -> User:
+    """For those who say who comes into a project. Raises UserNotFound."""
+    user = User.objects.filter(username=name).first() if "\0" not in name else None
+    if user is None:
+        raise UserNotFound
+    return user
+
+
+def check_scopes(caller: Caller, scopes: Iterable[str]) -> None:
+    """Raises ScopesTooWide where the caller would give what it does not have."""
+    if not caller.scopes.issuperset(scopes):
+        raise ScopesTooWide
 
 
 def conversation_for(caller: Caller, public_id: str) -> Conversation:

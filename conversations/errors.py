@@ -12,6 +12,30 @@ class ProjectNotFound(ConversationsError):
     """Project not found"""
 
 
+class NotAnOwner(ConversationsError):
+    """Only an owner of the project may change it"""
+
+
+class LastOwner(ConversationsError):
+    """A project keeps at least one owner: make somebody else an owner first"""
+
+
+class UserNotFound(ConversationsError):
+    """There is no user of this name"""
+
+
+class MemberNotFound(ConversationsError):
+    """There is no such member of the project"""
+
+
+class KeyNotFound(ConversationsError):
+    """There is no such key, or it was revoked before"""
+
+
+class ScopesTooWide(ConversationsError):
+    """A key makes no key that may do more than itself"""
+
+
 class ConversationNotFound(ConversationsError):
     """Conversation not found"""
 

@@ -1,4 +1,4 @@
-"""What changes the record: one function writes events, however many; and keys."""
+"""What changes the record: one function writes events, however many; members and keys."""
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 
 from conversations import events, metrics, search
 from conversations.changes import Delivery, Json, Outcome
-from conversations.errors import ConversationNotFound
+from conversations.errors import ConversationNotFound, KeyNotFound, LastOwner, MemberNotFound
 from conversations.models import (
     ApiKey,
     Conversation,
@@ -132,6 +132,33 @@ def edit_project(project: Project, *, name: str, retention_days: int | None) -> 
     return project
 
 
+@transactional
+def set_member(project: Project, user: User, *, role: str) -> Membership:
+    """Let somebody in, or change what they may. Raises LastOwner."""
+    if role != Membership.Role.OWNER:
+        _keep_an_owner(project, without=user)
+    membership, _ = Membership.objects.update_or_create(
+        project=project, user=user, defaults={"role": role}
+    )
+    return membership
+
+
+@transactional
+def remove_member(project: Project, user: User) -> None:
+    """Raises MemberNotFound and LastOwner."""
+    _keep_an_owner(project, without=user)
+    if not Membership.objects.filter(project=project, user=user).delete()[0]:
+        raise MemberNotFound
+
+
+def _keep_an_owner(project: Project, *, without: User) -> None:
+    # All owners are locked: of two who remove each other, the second finds itself alone.
+    owners = Membership.objects.filter(project=project, role=Membership.Role.OWNER)
+    found = owners.select_for_update().order_by("pk").values_list("user", flat=True)
+    if list(found) == [without.pk]:
+        raise LastOwner
+
+
 def make_key(
     project: Project,
     name: str,
@@ -150,6 +177,13 @@ def make_key(
         rates=rates or {},
     )
     return key, secret
+
+
+def revoke_key(project: Project, key_id: int) -> None:
+    """From now on it opens nothing. Raises KeyNotFound."""
+    usable = ApiKey.objects.usable().filter(project=project, pk=key_id)
+    if not usable.update(revoked_at=timezone.now()):
+        raise KeyNotFound
 
 
 def forget_old_keys() -> int:

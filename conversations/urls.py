@@ -3,6 +3,8 @@
 from django.urls import path
 
 from conversations.api import views
+from conversations.api.keys import KeysView, KeyView
+from conversations.api.members import MembersView, MemberView
 from conversations.api.metrics import MetricsSummaryView
 from conversations.api.projects import ProjectsView, ProjectView
 from conversations.export.views import ConversationExportView, ProjectExportView
@@ -27,6 +29,10 @@ urlpatterns = [
     path("api/projects", ProjectsView.as_view()),
     path("api/projects/<str:project>", ProjectView.as_view()),
     path("api/projects/<str:project>/export", ProjectExportView.as_view()),
+    path("api/projects/<str:project>/keys", KeysView.as_view()),
+    path("api/projects/<str:project>/keys/<int:key>", KeyView.as_view()),
+    path("api/projects/<str:project>/members", MembersView.as_view()),
+    path("api/projects/<str:project>/members/<str:username>", MemberView.as_view()),
     path("api/projects/<str:project>/test-event", TrialView.as_view()),
     path("api/projects/<str:project>/ingest/jobs", JobsView.as_view()),
     path("api/projects/<str:project>/ingest/jobs/<str:job>", JobView.as_view()),

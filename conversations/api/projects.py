@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from conversations.access import caller_of, may_govern, project_for, projects_of
+from conversations.access import caller_of, project_for, project_to_govern, projects_of
 from conversations.api.lists import PAGING, list_of, numbered
 from conversations.models import LONGEST_RETENTION_DAYS, Project
 from conversations.services import edit_project, make_project
@@ -90,10 +90,7 @@ class ProjectView(APIView):
         responses=ProjectSerializer,
     )
     def patch(self, request: Request, project: str) -> Response:
-        caller = caller_of(request)
-        found = project_for(caller, project)
-        if not may_govern(caller, found):
-            raise PermissionDenied("Only an owner of the project may change it")
+        found = project_to_govern(caller_of(request), project)
         wanted = ProjectSerializer(data=request.data, partial=True)
         wanted.is_valid(raise_exception=True)
         if "id" in wanted.validated_data:

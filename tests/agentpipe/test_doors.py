@@ -40,6 +40,7 @@ CONVERSATION = str(uuid4())
 MESSAGE = str(uuid4())
 JOB = "c" + "4" * 24
 CHAT = str(uuid4())
+KEY = "4711"
 QUESTION, ANSWER, RUN = "a" * 24, "b" * 24, "d" * 24
 
 # A parameter of a path stands for something that exists, or nobody could be refused it. A door
@@ -52,6 +53,8 @@ THINGS = {
     "chat_id": CHAT,
     "message_id": QUESTION,
     "run": RUN,
+    "key": KEY,
+    "username": "mia",
     "content_type_id": "1",
     "object_id": "1",
     "id": "1",
@@ -64,6 +67,8 @@ OF_THE_PROJECT = (CONVERSATION, JOB, CHAT, QUESTION, RUN, "users/ada")
 BODIES: dict[str, Any] = {
     "api/ingest": {"type": "conversation.started", "data": started(str(uuid4()))},
     "api/ingest/batch": [{"type": "conversation.started", "data": started(str(uuid4()))}],
+    "api/projects/<str:project>/keys": {"name": "Taken over"},
+    "api/projects/<str:project>/members/<str:username>": {"role": "owner"},
     "api/stream-tokens": {"stream": f"conversation:{CONVERSATION}"},
     "api/chats/<str:chat_id>": {"title": "Taken over"},
     "api/chats/<str:chat_id>/messages": {"content": "Who is there?"},
@@ -209,9 +214,9 @@ def _held() -> str:
     tables: dict[str, Any] = {}
     for model in apps.get_models():
         fields = {field.name for field in model._meta.get_fields()}
-        if "project" in fields and model.__name__ != "ApiKey":
+        if "project" in fields:
             rows = model._default_manager.filter(project=tower).order_by("pk")
-            tables[model.__name__] = list(rows.values())
+            tables[model.__name__] = [{**row, "last_used_at": None} for row in rows.values()]
     assert {"Conversation", "Message", "RawEvent"} <= {name for name in tables if tables[name]}
     tables["Topic"] = list(Topic.objects.filter(name=tower.topic).values())
     return json.dumps(tables, cls=DjangoJSONEncoder, default=repr)
@@ -236,6 +241,8 @@ async def _full_project(api: Api, settings: Settings) -> None:
 def _import() -> None:
     project = Project.objects.get(slug="tower")
     project.ingest_jobs.create(public_id=JOB, errors=[{"line": 1, "error": MARK}])
+    project.keys.create(pk=KEY, name=MARK, digest="of-the-tests")
+    project.members.add(User.objects.create_user("mia"))
     _chat_in(project)
 
 
