@@ -31,15 +31,15 @@ def chat_for(caller: Caller, chat_id: str) -> Chat:
 
 def question_for(caller: Caller, message_id: str, *, chat: Chat | None = None) -> Message:
     """The question of this id, or that to which this is the answer. Raises MessageNotFound."""
-    run = (
-        AgentRun.objects.filter(
-            Q(question__public_id=_askable(message_id)) | Q(answer__public_id=_askable(message_id)),
-            project__in=projects_of(caller),
-            **({"conversation": chat.pk} if chat else {}),
-        )
-        .select_related("question__conversation__project")
-        .first()
+    messages = Message.objects.filter(
+        public_id=_askable(message_id), project__in=projects_of(caller)
     )
+    if chat is not None:
+        messages = messages.filter(conversation=chat.pk)
+    # Known before runs are asked: these have an index for each of the two, and none for both.
+    found = list(messages.values_list("pk", flat=True))
+    runs = AgentRun.objects.filter(Q(question__in=found) | Q(answer__in=found))
+    run = runs.select_related("question__conversation__project").first()
     if run is None or run.question is None:
         raise MessageNotFound
     return run.question

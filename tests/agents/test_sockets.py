@@ -93,7 +93,8 @@ async def test_progress_says_how_far_it_is_and_what_is_new(
         await chatting.ask(chat, *STORY)
         frames = await frames_until(socket, "agent.run.completed")
 
-    progress = [frame["progress"] for frame in frames if frame["type"] == "agent.progress"]
+    *progress, last = [frame["progress"] for frame in frames if frame["type"] == "agent.progress"]
+    assert (last["percentage"], last["progress"], last["status"]) == (100, 100, "completed")
     assert progress
     for shape in progress:
         assert shape["percentage"] == shape["progress"] == 50
