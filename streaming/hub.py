@@ -29,7 +29,6 @@ BATCH_BYTES = 32 * 1024
 PAGE = 500
 LAYER_TIMEOUT_S = 2.0
 LAYER_REST_S = 1.0
-RUNG_WITHIN_S = 0.4
 CLOSING_TIMEOUT_S = 3.0
 
 P = ParamSpec("P")
@@ -52,6 +51,8 @@ class Ring:
         self.last = 0
         self.last_id = START
         self.has_ended = False
+        # At the last pulse, in the log.
+        self.stood_at = 0
         self.followers = 0
         self.has_joined = False
         self.is_closed = False
@@ -126,6 +127,7 @@ class Hub:
         self.starting: dict[str, asyncio.Task[None]] = {}
         self.membership = asyncio.Lock()
         self.channel: str | None = None
+        self.has_heard = False
         self.layer_rests_until = 0.0
         self.is_closing = False
         self.ringer = doorbell.take_over()
@@ -233,6 +235,7 @@ class Hub:
             await asyncio.sleep(0)
 
     def _hear(self, message: doorbell.Message) -> None:
+        self.has_heard = True
         topic = message["topic"]
         ring = self.rings.get(topic)
         if ring is None:
@@ -258,12 +261,14 @@ class Hub:
             except Exception as error:
                 logger.warning("hub.pulse_missed", reason=repr(error))
                 continue
-            # What was committed a moment ago is on its way.
-            await asyncio.sleep(RUNG_WITHIN_S)
+            # While the doorbell rings, what was committed since the last pulse may be on its way.
+            has_heard, self.has_heard = self.has_heard, False
             for ring in rings:
                 stands_at = spans.get(ring.topic, log.Span()).last
-                if stands_at > ring.last or stands_at < known[ring.topic]:
+                due = ring.stood_at if has_heard else stands_at
+                if due > ring.last or stands_at < known[ring.topic]:
                     self._catch_up(ring)
+                ring.stood_at = stands_at
 
     def _catch_up(self, ring: Ring) -> None:
         ring.is_stale = True
