@@ -27,7 +27,6 @@ from streaming.sse import sse_response
 
 NEWEST_FIRST = ("-created_at", "-id")
 NAMELESS = "command-center"
-TITLE_LENGTH = 80
 
 
 class RunsView(APIView):
@@ -164,5 +163,5 @@ class CommandCenterView(APIView):
             return chat_for(caller, wanted["conversationId"])
         project = project_for(caller, request.query_params.get("project"))
         person = services.person_named(project, caller.user.get_username() or NAMELESS)
-        title = " ".join(wanted["message"].split())[:TITLE_LENGTH] or NEW_CHAT
+        title = services.title_of(wanted["message"]) or NEW_CHAT
         return services.open_chat(person, title=title, agent_id=wanted["agentId"])

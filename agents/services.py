@@ -16,6 +16,7 @@ from streaming import replay
 from streaming.publish import erase, publish, transactional
 
 RETRIABLE = (AgentRun.Status.FAILED, AgentRun.Status.CANCELLED)
+TITLE_LENGTH = 80
 
 
 def person_named(project: Project, user_id: str) -> Person:
@@ -40,6 +41,11 @@ def open_chat(person: Person, *, title: str, agent_id: str, metadata: Json | Non
     )
     _note_activity(person)
     return Chat.objects.create(conversation=conversation, person=person, agent_id=agent_id)
+
+
+def title_of(question: str) -> str:
+    """The beginning of a question, for the chat that it opens; empty where it says nothing."""
+    return " ".join(question.split())[:TITLE_LENGTH]
 
 
 @transactional

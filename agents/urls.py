@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from agents import run_views, views
+from agents import dashboard, pages, run_views, views
 
 MESSAGE = "api/chats/<str:chat_id>/messages/<str:message_id>"
 RUN = "api/projects/<str:project>/runs/<str:run>"
 
 urlpatterns = [
+    path("", dashboard.DashboardPage.as_view(), name="feed"),
+    path("chats", pages.ChatsPage.as_view(), name="chat"),
+    path("chats/<str:chat_id>", pages.ChatPage.as_view(), name="chat-page"),
     path("api/agents", views.AgentsView.as_view()),
     path("api/users/<str:user_id>", views.UserView.as_view()),
     path("api/users/<str:user_id>/chats", views.UserChatsView.as_view()),
