@@ -117,6 +117,8 @@ def job_shape(job: "IngestJob", *, most_errors: int | None = None) -> Json:
     return {
         "id": job.public_id,
         "project_id": job.project.slug,
+        "file_name": job.file_name,
+        "size": job.size,
         "kind": job.kind,
         "status": job.status,
         "total": job.total,

@@ -11,11 +11,15 @@ from conversations.export.views import ConversationExportView, ProjectExportView
 from conversations.ingest.trial_views import TrialView
 from conversations.ingest.views import IngestBatchView, IngestView
 from conversations.pages import FeedPage
+from conversations.pages.imports import ImportCancel, ImportPage, ImportsPage
 from conversations.upload.job_views import JobCancelView, JobsView, JobView
 from conversations.upload.views import SessionUploadView
 
 urlpatterns = [
     path("", FeedPage.as_view(), name="feed"),
+    path("import", ImportsPage.as_view(), name="import"),
+    path("import/<str:job>", ImportPage.as_view(), name="import-job"),
+    path("import/<str:job>/cancel", ImportCancel.as_view(), name="import-cancel"),
     path("api/ingest", IngestView.as_view()),
     path("api/ingest/batch", IngestBatchView.as_view()),
     path("api/sessions/upload", SessionUploadView.as_view()),

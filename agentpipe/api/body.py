@@ -11,7 +11,7 @@ IsKnown = Callable[[Any], Awaitable[bool]]
 
 # What is too large is still read, up to here: a client in the middle of sending hears no answer.
 MOST_READ = 128 * 1024 * 1024
-IMPORTS = re.compile("/api/projects/[^/]+/ingest/jobs")
+IMPORTS = re.compile("/import|/api/projects/[^/]+/ingest/jobs")
 
 
 class BodyLimit:

@@ -86,8 +86,7 @@ class JobsView(JobDoor):
         encoding = request.headers.get("Content-Encoding", "identity").lower()
         if media_type not in {*RAW, MULTIPART} or encoding not in {"identity", "gzip"}:
             raise UnsupportedMediaType(request.content_type or "none")
-        if _length(request) > settings.IMPORT_LIMIT:
-            raise BodyTooLarge
+        check_length(request)
         self.throttle_when_read = False
         self.check_throttles(request)
         if media_type == MULTIPART:
@@ -120,6 +119,8 @@ def _job(request: Request, project: str, job: str) -> IngestJob:
     return job_for(caller, job, project=project_for(caller, project))
 
 
-def _length(request: Request) -> int:
+def check_length(request: Request) -> None:
+    """Raises BodyTooLarge: what is larger has not been passed on whole, and no form is found."""
     given = request.headers.get("Content-Length", "")
-    return int(given) if given.isascii() and given.isdigit() else 0
+    if given.isascii() and given.isdigit() and int(given) > settings.IMPORT_LIMIT:
+        raise BodyTooLarge

@@ -183,7 +183,7 @@ def is_refusal(door: Door, heard: Heard) -> bool:
 def is_blind(door: Door, heard: Heard) -> bool:
     """The project is not there, or the door is not for this caller, or there is nothing."""
     if not door.is_api and not door.route.startswith("admin/"):
-        return heard.status in {200, 404}
+        return heard.status in {200, 302, 400, 404}
     return heard.status < 400 or heard.status in {400, 401, 403, 404}
 
 

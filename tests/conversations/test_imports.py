@@ -33,6 +33,8 @@ async def test_a_job_is_there_at_once_and_done_later(api: Api) -> None:
     assert {**job, "id": "", "created_at": ""} == {
         "id": "",
         "project_id": "tower",
+        "file_name": "",
+        "size": len(lines(a_log("first", 3))),
         "kind": "",
         "status": "queued",
         "total": None,
