@@ -57,6 +57,8 @@ class ProjectFeed extends HTMLElement {
   #take = (frame) => {
     this.#since = frame.id ?? this.#since;
     this.#state = reduceFeed(this.#state, frame);
+    // For what else stands on the page: one connection is enough for all of it.
+    this.dispatchEvent(new CustomEvent("frame", { detail: frame, bubbles: true }));
     this.#drawSoon();
   };
 

@@ -1,0 +1,39 @@
+// <active-conversations> shows who is talking now, the latest conversation first.
+
+import { reduceActive } from "../dashboard.js";
+import { count } from "../sums.js";
+import { hueOf } from "../hue.js";
+import { LiveList, part } from "./live-list.js";
+
+const OF_CONVERSATIONS = /^(conversation|message)\./;
+
+class ActiveConversations extends LiveList {
+  reduce(conversations, frame) {
+    return reduceActive(conversations, frame);
+  }
+
+  isUnclear({ type }) {
+    return OF_CONVERSATIONS.test(type);
+  }
+
+  fill(row, { id, kind, name, participants, totalMessages, totalTokens }) {
+    const link = part(row, "name");
+    link.textContent = name || id;
+    const folder = kind === "chat" ? "chats" : "conversations";
+    // An id may hold slashes, which stay.
+    link.href = `/${folder}/${id.split("/").map(encodeURIComponent).join("/")}`;
+    part(row, "agents").replaceChildren(...participants.flatMap((agent) => [nameOf(agent), " "]));
+    const messages = `${count(totalMessages)} ${totalMessages === 1 ? "message" : "messages"}`;
+    part(row, "figures").textContent = `${messages} · ${count(totalTokens)} tokens`;
+  }
+}
+
+function nameOf({ agentId, agentName, agentType }) {
+  const agent = document.createElement("b");
+  agent.className = "agent";
+  agent.dataset.hue = hueOf(agentId);
+  agent.textContent = agentName || agentType;
+  return agent;
+}
+
+customElements.define("active-conversations", ActiveConversations);
