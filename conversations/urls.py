@@ -10,13 +10,15 @@ from conversations.api.projects import ProjectsView, ProjectView
 from conversations.export.views import ConversationExportView, ProjectExportView
 from conversations.ingest.trial_views import TrialView
 from conversations.ingest.views import IngestBatchView, IngestView
-from conversations.pages import FeedPage
+from conversations.pages import ConversationPage, ConversationsPage, FeedPage
 from conversations.pages.imports import ImportCancel, ImportPage, ImportsPage
 from conversations.upload.job_views import JobCancelView, JobsView, JobView
 from conversations.upload.views import SessionUploadView
 
 urlpatterns = [
     path("", FeedPage.as_view(), name="feed"),
+    path("conversations", ConversationsPage.as_view(), name="conversations"),
+    path("conversations/<path:conversation>", ConversationPage.as_view(), name="conversation"),
     path("import", ImportsPage.as_view(), name="import"),
     path("import/<str:job>", ImportPage.as_view(), name="import-job"),
     path("import/<str:job>/cancel", ImportCancel.as_view(), name="import-cancel"),

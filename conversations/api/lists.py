@@ -49,6 +49,14 @@ def numbered(view: APIView, rows: QuerySet[Any] | FoundConversations, serializer
     return answer
 
 
+def page_of(request: Request, rows: FoundConversations) -> tuple[list[Any], int, int | None]:
+    """The rows of a numbered page, how many there are in all, and the next page if there is one."""
+    pages = _pages()
+    items = pages.paginate_queryset(rows, request)
+    has_more = pages.page * pages.page_size < pages.total
+    return items, pages.total, pages.page + 1 if has_more else None
+
+
 def cursor_of(request: Request) -> tuple[str, str] | None:
     """`after` or `before`, and the id; None where the list is asked for by pages."""
     given = [
@@ -73,6 +81,10 @@ def beside(
     """The rows next to the item of a cursor, in order; the item is one of those known."""
     size = page_size_of(request)
     items, has_more = stretch(rows, cursor=cursor, size=size, order=order, known=known)
+    return answer(items, has_more, serializer)
+
+
+def answer(items: Sequence[Any], has_more: bool, serializer: Any) -> Response:
     return Response({"items": serializer(items, many=True).data, "has_more": has_more})
 
 

@@ -1,5 +1,7 @@
 """The messages of a conversation in order, from any place in it."""
 
+from datetime import UTC
+
 from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive
@@ -34,12 +36,17 @@ def known_of(conversation: Conversation) -> QuerySet[Message]:
 
 
 def first_since(conversation: Conversation, written: str) -> Message | None:
-    """The first message that is not older than a time. Raises ValidationError where it is none."""
+    """The first message that is not older than a time, in UTC unless told.
+
+    Raises ValidationError where it is no time.
+    """
     try:
         moment = parse_datetime(written)
     except ValueError:
         moment = None
-    if moment is None or is_naive(moment):
-        raise ValidationError({"at": "Expected a time with its offset, as 2026-11-21T10:00:00Z"})
+    if moment is None:
+        raise ValidationError({"at": "Expected a time, as 2026-11-21T10:00:00Z"})
+    if is_naive(moment):
+        moment = moment.replace(tzinfo=UTC)
     # In the order of its index, which tells the times, too: nothing else is read.
     return messages_of(conversation).filter(timestamp__gte=moment).order_by(*IN_ORDER).first()

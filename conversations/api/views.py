@@ -55,7 +55,7 @@ class ConversationsView(APIView):
     def get(self, request: Request) -> Response:
         wanted = {name: str(given) for name, given in request.query_params.items()}
         project = project_for(caller_of(request), wanted.get("project"))
-        filters = _filters(wanted)
+        filters = filters_of(wanted)
         found = project.conversations.filter(filters).order_by(*NEWEST_FIRST)
         found = found.select_related("project").prefetch_related("participants")
         cursor = lists.cursor_of(request)
@@ -76,7 +76,7 @@ class ConversationsView(APIView):
         )
 
 
-def _filters(wanted: dict[str, str]) -> Q:
+def filters_of(wanted: dict[str, str]) -> Q:
     if any("\0" in value for value in wanted.values()):
         return Q(pk=None)
     matches = Q()
@@ -153,12 +153,12 @@ class MessagesView(APIView):
     def _from_a_time(self, request: Request, found: Conversation, at: str) -> Response:
         first = first_since(found, at)
         if first is None:
-            return Response({"items": [], "has_more": False})
+            return lists.answer([], False, MessageSerializer)
         size = lists.page_size_of(request)
         later, has_more = beside(found, ("after", first.public_id), size=size)
         items = [first, *later][:size]
         has_more = has_more or len(later) == size
-        return Response({"items": MessageSerializer(items, many=True).data, "has_more": has_more})
+        return lists.answer(items, has_more, MessageSerializer)
 
 
 class ParticipantsView(APIView):
