@@ -66,18 +66,25 @@ export class Retry {
   #nudged;
   #places;
   #random;
+  #firstDelayMs;
 
-  constructor({ nudged, places = placesOfPage(), random = Math.random }) {
+  constructor({
+    nudged,
+    places = placesOfPage(),
+    random = Math.random,
+    firstDelayMs = FIRST_DELAY_MS,
+  }) {
     this.#nudged = nudged;
     this.#places = places;
     this.#random = random;
+    this.#firstDelayMs = firstDelayMs;
     for (const [place, name] of this.#places) place.addEventListener(name, this.#onReturn);
   }
 
   /** Call `again` later; says when, in milliseconds since the epoch. */
   later(again, { atLeastMs = 0 } = {}) {
     this.cancel();
-    const most = Math.min(MOST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#attempts++);
+    const most = Math.min(MOST_DELAY_MS, this.#firstDelayMs * 2 ** this.#attempts++);
     const delayMs = Math.max(atLeastMs, Math.round(this.#random() * most));
     this.#again = again;
     this.#timer = setTimeout(() => this.#go(), delayMs);
