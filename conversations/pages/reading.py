@@ -1,5 +1,8 @@
 """One conversation, to read, to follow, to play again and to put in order."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.http import HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -9,6 +12,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from conversations.access import caller_of, conversation_for, projects_of
@@ -28,7 +32,8 @@ class ConversationPage(APIView):
 
     is_page = True
     renderer_classes = (TemplateHTMLRenderer,)
-    parser_classes = (FormParser,)
+    # Forms, and what any other door takes.
+    parser_classes: Sequence[Any] = (FormParser, *api_settings.DEFAULT_PARSER_CLASSES)
 
     @property
     def scope(self) -> str:
@@ -58,7 +63,7 @@ class ConversationPage(APIView):
 
     def post(self, request: Request, conversation: str) -> HttpResponseBase:
         found = conversation_for(caller_of(request), conversation)
-        if request.data.get("do") == "delete":
+        if request.POST.get("do") == "delete":
             delete_conversation(found)
             there = reverse("conversations")
             return HttpResponseRedirect(f"{there}?project={found.project.slug}")
@@ -67,7 +72,7 @@ class ConversationPage(APIView):
 
 
 def _edit(found: Conversation, request: Request) -> None:
-    named = {name: request.data[name] for name in ("name", "notes") if name in request.data}
+    named = {name: request.POST[name] for name in ("name", "notes") if name in request.POST}
     wanted = ConversationEditSerializer(data=named)
     wanted.is_valid(raise_exception=True)
     edit_conversation(found, **wanted.validated_data)

@@ -360,7 +360,8 @@ async def test_whoever_may_not_see_a_thing_cannot_tell_that_it_exists(
             f"api/realtime/stream?conversationId={CONVERSATION}",
             "api/realtime/stream?project=tower",
         ],
-        *["api/conversations?project=tower", "?project=tower"],
+        *["api/conversations?project=tower", "?project=tower", "conversations?project=tower"],
+        f"conversations/{CONVERSATION}",
     ]
 
     for address in addresses:
