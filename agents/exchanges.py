@@ -57,8 +57,13 @@ class Exchange:
     @property
     def doing(self) -> str:
         if not self.is_finished:
-            return self.status_words
+            return "Waits for its turn" if self.status == "pending" else self.status_words
         return work(events.duration_ms(self.run), self.run.tool_calls)
+
+    @property
+    def text(self) -> str:
+        # Of an answer that is tried again it is what the last attempt said.
+        return self.answer.content if self.is_finished else ""
 
     @property
     def tools(self) -> list[Tool]:
