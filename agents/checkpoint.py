@@ -9,12 +9,25 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
+from django.db import connection
 from django.utils import timezone
 
 from agents.backends.base import Json, Usage
 from agents.models import AgentRun, Checkpoint
 
 KEPT_AFTER_THE_END = timedelta(hours=1)
+
+_COLUMNS = ("position", "content", "kept", "state", "usage", "digest")
+_SAVE = f"""
+    INSERT INTO agents_checkpoint (run_id, {", ".join(_COLUMNS)}, saved_at)
+    SELECT run_id, {", ".join(_COLUMNS)}, %s
+    FROM json_to_recordset(%s) AS new (
+        run_id bigint, position bigint, content text, kept bigint, state jsonb, usage jsonb,
+        digest text
+    )
+    ON CONFLICT (run_id) DO UPDATE
+    SET {", ".join(f"{name} = excluded.{name}" for name in (*_COLUMNS, "saved_at"))}
+"""  # noqa: S608 - the names are ours
 
 logger = structlog.get_logger(__name__)
 
@@ -42,25 +55,21 @@ class Standing:
 
 def save(standings: Sequence[tuple[int, Standing]]) -> None:
     """Of several runs, by their keys."""
-    now = timezone.now()
-    Checkpoint.objects.bulk_create(
-        [
-            Checkpoint(
-                run_id=run_id,
-                position=standing.position,
-                content=standing.content,
-                kept=standing.kept,
-                state=standing.state,
-                usage=_written(standing.usage),
-                digest=standing.digest(),
-                saved_at=now,
-            )
-            for run_id, standing in standings
-        ],
-        update_conflicts=True,
-        unique_fields=["run"],
-        update_fields=["position", "content", "kept", "state", "usage", "digest", "saved_at"],
-    )
+    rows = [
+        {
+            "run_id": run_id,
+            "position": standing.position,
+            "content": standing.content,
+            "kept": standing.kept,
+            "state": standing.state,
+            "usage": _written(standing.usage),
+            "digest": standing.digest(),
+        }
+        for run_id, standing in standings
+    ]
+    with connection.cursor() as cursor:
+        # Two hundred a second: Django's own way takes ten times as long.
+        cursor.execute(_SAVE, [timezone.now(), json.dumps(rows)])
 
 
 def load(run: AgentRun) -> Standing:

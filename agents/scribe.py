@@ -14,7 +14,7 @@ from agents.confidence import confidence
 from agents.errors import RunLost, ToolFailed
 from agents.events import StepEvent
 from agents.models import AgentStep
-from agents.summaries import cleaned, one_line, summary_of
+from agents.summaries import cleaned, one_line, storable, summary_of
 from agents.working import Commission, Entry
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class RunScribe:
         self.run = commission.run
         self.recorder = recorder
         self.steps = commission.steps
-        self.content = commission.standing.content
+        self._pieces = [commission.standing.content]
         self.kept = commission.standing.kept
         self.state = commission.standing.state
         self.usage = commission.standing.usage
@@ -49,7 +49,7 @@ class RunScribe:
         self.quiet_since = time.monotonic()
         self.on_lost: Callable[[], object] | None = None
         self.is_lost = False
-        self.has_spoken = bool(self.content)
+        self.has_spoken = bool(commission.standing.content)
         self._owed = ""
         self._thought = ""
         self._thoughts: set[str] = set()
@@ -59,12 +59,24 @@ class RunScribe:
         self._wants_checkpoint = False
         self._saved_at = 0.0
         self._progress_at = 0.0
-        self._new_text = ""
+        self._new_text: list[str] = []
         self._new_reasoning = ""
         # Who waits for what is new, and who for what is on its way.
         self._waiting: list[asyncio.Future[None]] = []
         self._waiting_for_written: list[asyncio.Future[None]] = []
         self._in_flight: asyncio.Future[None] | None = None
+
+    @property
+    def content(self) -> str:
+        """What was told of the answer, be it written or not yet."""
+        if len(self._pieces) > 1:
+            self._pieces = ["".join(self._pieces)]
+        return self._pieces[0]
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How much of the answer, and how many calls, no attempt has to make again."""
+        return self.kept, sum(step.finished_at is not None for step in self.steps.values())
 
     # What a backend tells
 
@@ -104,6 +116,7 @@ class RunScribe:
         self._tell(events.status(cleaned(text)))
 
     async def call(self, call_id: str, name: str, arguments: Json, work: Work) -> str:
+        call_id, name = cleaned(call_id), cleaned(name)
         known = self.steps.get(call_id)
         if known and known.finished_at:
             return known.result
@@ -116,7 +129,7 @@ class RunScribe:
                 run=self.run,
                 call_id=call_id,
                 name=name,
-                arguments=arguments,
+                arguments=storable(arguments),
                 args_summary=summary_of(arguments),
             )
             self.steps[call_id] = step
@@ -156,6 +169,7 @@ class RunScribe:
 
     async def spend(self, usage: Usage) -> None:
         self.usage += usage
+        self._new.usage = self.usage
         self._wants_checkpoint = True
         self.recorder.note(self)
 
@@ -164,7 +178,7 @@ class RunScribe:
             self._start_over("")
         self._end_thought()
         self.kept = len(self.content)
-        self.state = state
+        self.state = storable(state)
         self._wants_checkpoint = True
         self.recorder.note(self)
 
@@ -271,8 +285,8 @@ class RunScribe:
         self.recorder.note(self)
 
     def _tell_content(self, text: str) -> None:
-        self.content += text
-        self._new_text += text
+        self._pieces.append(text)
+        self._new_text.append(text)
         self._size += len(text)
         last = self._new.steps[-1] if self._new.steps else None
         if last is not None and last.kind == "content":
@@ -290,7 +304,7 @@ class RunScribe:
         self._owed = ""
         kept = self.content[: self.kept]
         self._tell(events.reset("Starting this part over"))
-        self.content = ""
+        self._pieces = [""]
         for piece in (kept, said_again, text):
             if piece:
                 self._tell_content(piece)
@@ -305,7 +319,8 @@ class RunScribe:
     def _tell_progress(self) -> None:
         self._progress_at = time.monotonic()
         done = sum(todo.status == "completed" for todo in self._todos)
-        text, self._new_text = self._new_text, ""
+        text = "".join(self._new_text)
+        self._new_text.clear()
         reasoning, self._new_reasoning = self._new_reasoning, ""
         shape = events.progress_shape(
             self.run,

@@ -1,6 +1,7 @@
 """Texts as people are shown them: short, on one line, and without what no database holds."""
 
 import json
+import math
 import re
 from typing import Any
 
@@ -12,6 +13,17 @@ _UNFIT = re.compile("[\x00\ud800-\udfff]")
 def cleaned(text: str) -> str:
     """What PostgreSQL and JSON have no place for becomes U+FFFD."""
     return _UNFIT.sub("\ufffd", text)
+
+
+def storable(value: Any) -> Any:
+    """The same in all of a JSON value; numbers that JSON does not know become null."""
+    if isinstance(value, str):
+        return cleaned(value)
+    if isinstance(value, dict):
+        return {cleaned(name): storable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def summary_of(arguments: dict[str, Any]) -> str:

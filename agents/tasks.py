@@ -81,13 +81,13 @@ async def _ask(commission: Commission, scribe: RunScribe) -> None:
     backend = await asyncio.to_thread(roster.backend_of, agent.backend)
     attempt = 1
     while True:
-        began_at = scribe.state
+        began_at = scribe.progress
         scribe.begin_attempt()
         try:
             await backend.answer(replace(assignment, state=scribe.state), scribe)
             return
         except BackendUnavailable as error:
-            if scribe.state is not began_at:
+            if scribe.progress != began_at:
                 attempt = 1
             if attempt == MOST_ATTEMPTS:
                 raise BackendFailed(f"{error} (tried {attempt} times)") from error

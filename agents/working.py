@@ -53,6 +53,8 @@ class Entry:
     begun: list[AgentStep] = field(default_factory=list)
     ended: list[AgentStep] = field(default_factory=list)
     standing: Standing | None = None
+    # Where more was used.
+    usage: Usage | None = None
 
     @property
     def told_after(self) -> int:
@@ -184,7 +186,9 @@ def record_steps(entries: Sequence[Entry]) -> set[int]:
     standings = [(entry.run.pk, entry.standing) for entry in written if entry.standing]
     if standings:
         checkpoint.save(standings)
-        _save_usage(standings)
+    used = [(entry.run.pk, entry.usage) for entry in written if entry.usage]
+    if used:
+        _save_usage(used)
     return lost
 
 
@@ -227,16 +231,16 @@ def _end_step(step: AgentStep) -> None:
     )
 
 
-def _save_usage(standings: Sequence[tuple[int, Standing]]) -> None:
+def _save_usage(used: Sequence[tuple[int, Usage]]) -> None:
     columns: list[list[Any]] = [
-        [run_id for run_id, _ in standings],
-        [standing.usage.input_tokens for _, standing in standings],
-        [standing.usage.output_tokens for _, standing in standings],
-        [standing.usage.cache_read_tokens for _, standing in standings],
-        [standing.usage.cache_write_tokens for _, standing in standings],
-        [standing.usage.requests for _, standing in standings],
-        [standing.usage.cost for _, standing in standings],
-        [standing.usage.is_estimated for _, standing in standings],
+        [run_id for run_id, _ in used],
+        [usage.input_tokens for _, usage in used],
+        [usage.output_tokens for _, usage in used],
+        [usage.cache_read_tokens for _, usage in used],
+        [usage.cache_write_tokens for _, usage in used],
+        [usage.requests for _, usage in used],
+        [usage.cost for _, usage in used],
+        [usage.is_estimated for _, usage in used],
     ]
     with connection.cursor() as cursor:
         cursor.execute(

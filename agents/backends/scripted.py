@@ -23,10 +23,7 @@ class Scripted:
         finished: int = state["finished"]
         for number, step in enumerate(steps[finished:], finished):
             if isinstance(step, script.BeUnavailable) and state["failures"] < step.times:
-                # The same state, with one failure more: a new one would mean that a step was
-                # finished, and attempts are counted anew from there.
-                state["failures"] += 1
-                await scribe.keep(state)
+                await scribe.keep({"finished": number, "failures": state["failures"] + 1})
                 raise BackendUnavailable(step.unavailable, retry_after_s=step.retry_after_s)
             await _play(step, number, assignment, scribe)
             state = {"finished": number + 1, "failures": 0}

@@ -257,6 +257,18 @@ async def test_a_write_that_is_repeated_is_written_once(chatting: Chatting, part
     await worker.kill()
 
 
+async def test_what_no_database_holds_stops_no_run(chatting: Chatting, parts: Parts) -> None:
+    asked = await chatting.ask(await chatting.open(), content="How high?")
+    parts.words = ["\0 and \ud800"]
+    worker = Worker(asked)
+    await worker.begin()
+    assert worker.scribe
+    await worker.scribe.keep({"part": 0, "said": ["\0", {"\ud800": 1}]})
+    await worker.scribe.call("\0", "measure\0", {"what": "\0"}, parts._work)
+    await worker.finish()
+    assert (await chatting.answer(asked))["content"] == "\ufffd and \ufffd"
+
+
 async def test_a_damaged_checkpoint_is_not_believed(chatting: Chatting, parts: Parts) -> None:
     asked = await chatting.ask(await chatting.open(), content="How high?")
     parts.dies_after = 15
