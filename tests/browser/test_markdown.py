@@ -16,9 +16,8 @@ BEGIN = """async () => {
 }"""
 
 SELECT = """(selector) => {
-  const place = document.querySelector(selector);
-  place.dataset.marked = "";
-  getSelection().selectAllChildren(place);
+  window.chosen = document.querySelector(selector);
+  getSelection().selectAllChildren(chosen);
 }"""
 
 WRITE = """async (pieces) => {
@@ -53,7 +52,17 @@ def test_a_selection_stays_while_more_comes(page: Page, block: str) -> None:
 
     expect(page.locator("markdown-text > :last-child")).to_have_text("The end.")
     assert selected(page) == before
-    assert page.locator("markdown-text > [data-marked]").count() == 1
+    assert page.evaluate("chosen.isConnected")
+
+
+def test_a_selection_stays_in_the_paragraph_that_grows(page: Page) -> None:
+    page.evaluate(WRITE, ["The **height** is"])
+    page.evaluate(SELECT, "markdown-text > p:last-child > strong")
+
+    page.evaluate(WRITE, [" three", " hundred *metres*", ", or more."])
+
+    expect(page.locator("markdown-text > p").last).to_contain_text("metres, or more.")
+    assert selected(page) == "height"
 
 
 def test_code_has_its_colours_when_its_block_has_ended(page: Page) -> None:
