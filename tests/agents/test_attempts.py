@@ -164,7 +164,11 @@ async def test_a_run_that_takes_every_worker_down_is_given_up(chatting: Chatting
 @pytest.mark.usefixtures("worker")
 async def test_checkpoints_go_an_hour_after_the_end(chatting: Chatting) -> None:
     asked = await chatting.ask(
-        await chatting.open(), {"say": "One. "}, {"usage": {"input_tokens": 1}}, {"say": "Two."}
+        await chatting.open(),
+        {"usage": {"input_tokens": 1}},
+        # Before it a scribe waits until all is written.
+        {"tool": "measure", "result": "42"},
+        {"say": "Done."},
     )
     await chatting.ended(asked)
     sweep = database_sync_to_async(tasks.sweep_runs)
