@@ -15,6 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from agents import services as agents_services
+from agents.models import AgentStep
 from conversations.ingest.receive import receive
 from conversations.models import (
     ApiKey,
@@ -73,6 +75,11 @@ def record(project: Project, conversations: int) -> None:
         day = timezone.now().date() - timedelta(days=RetentionDay.objects.count())
         RetentionDay.objects.create(project=project, day=day, last_run_at=timezone.now())
         forget_old_keys.configure(queueing_lock=str(uuid4())).defer(timestamp=number)
+        person = agents_services.person_named(project, f"<b>person-{uuid4()}</b>")
+        chat = agents_services.open_chat(person, title="<b>Towers</b>", agent_id="guide")
+        run = agents_services.ask(chat, content="<b>How high?</b>")
+        for call in range(number + 1):
+            AgentStep.objects.create(run=run, call_id=f"call-{call}", name="<b>measure</b>")
     ids = [str(uuid4()) for _ in range(conversations)]
     receive(
         [{"type": "conversation.started", "data": started(one)} for one in ids],
