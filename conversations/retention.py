@@ -47,6 +47,11 @@ def delete_expired(project: Project, *, should_stop: Callable[[], bool] = lambda
     return gone
 
 
+def count_expired(project: Project, days: int) -> int:
+    """How many conversations would go if the project kept them for so many days."""
+    return _expired(project, timezone.now() - timedelta(days=days)).count()
+
+
 def _steps(project: Project, before: datetime) -> Iterator[Callable[[], Gone]]:
     """One transaction after the other, for as long as there is something to delete."""
     last = 0

@@ -12,6 +12,15 @@ from conversations.ingest.trial_views import TrialView
 from conversations.ingest.views import IngestBatchView, IngestView
 from conversations.pages import ConversationPage, ConversationsPage, FeedPage
 from conversations.pages.imports import ImportCancel, ImportPage, ImportsPage
+from conversations.pages.settings import (
+    KeyRevocation,
+    KeySettings,
+    MemberRemoval,
+    MemberSettings,
+    NewProjectPage,
+    RetentionSettings,
+    SettingsPage,
+)
 from conversations.upload.job_views import JobCancelView, JobsView, JobView
 from conversations.upload.views import SessionUploadView
 
@@ -22,6 +31,13 @@ urlpatterns = [
     path("import", ImportsPage.as_view(), name="import"),
     path("import/<str:job>", ImportPage.as_view(), name="import-job"),
     path("import/<str:job>/cancel", ImportCancel.as_view(), name="import-cancel"),
+    path("settings", SettingsPage.as_view(), name="settings"),
+    path("settings/retention", RetentionSettings.as_view(), name="retention-settings"),
+    path("settings/keys", KeySettings.as_view(), name="key-settings"),
+    path("settings/keys/<int:key>/revoke", KeyRevocation.as_view(), name="key-revocation"),
+    path("settings/members", MemberSettings.as_view(), name="member-settings"),
+    path("settings/members/remove", MemberRemoval.as_view(), name="member-removal"),
+    path("settings/projects", NewProjectPage.as_view(), name="new-project"),
     path("api/ingest", IngestView.as_view()),
     path("api/ingest/batch", IngestBatchView.as_view()),
     path("api/sessions/upload", SessionUploadView.as_view()),

@@ -1,6 +1,6 @@
 """Pages of imports: files come in, and what becomes of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -9,17 +9,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import FormParser, MultiPartParser
-from rest_framework.permissions import SAFE_METHODS
-from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.settings import api_settings
-from rest_framework.views import APIView
 
 from conversations.access import caller_of, job_for, project_for, projects_of
 from conversations.errors import FileEmpty, FileUnreadable, JobFinished
 from conversations.models import IngestJob, Project
+from conversations.pages.doors import FormPage
 from conversations.upload import jobs
 from conversations.upload.imports import UNFINISHED
 from conversations.upload.job_views import check_length
@@ -28,6 +24,7 @@ from streaming.events import id_without_event
 
 IMPORTS_A_PAGE = 20
 FIRST_ERRORS = 3
+MOST_DIGITS = 18
 
 Json = dict[str, Any]
 
@@ -43,31 +40,11 @@ class Row:
     more_errors: int
 
 
-class ImportDoor(APIView):
-    is_page = True
-    renderer_classes = (TemplateHTMLRenderer,)
-    # Forms, and what any other door takes.
-    parser_classes: Sequence[Any] = (
-        MultiPartParser,
-        FormParser,
-        *api_settings.DEFAULT_PARSER_CLASSES,
-    )
-
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in SAFE_METHODS else "ingest"
-
-    def page(self, request: Request, project: Project, **shown: Any) -> Json:
-        return {
-            "project": project,
-            "projects": projects_of(caller_of(request)).order_by("slug"),
-            **shown,
-        }
-
-
 @extend_schema(exclude=True)
-class ImportsPage(ImportDoor):
+class ImportsPage(FormPage):
     """What has been imported, newest first, and a form for more."""
+
+    form_scope = "ingest"
 
     @property
     def throttle_scope(self) -> str | None:
@@ -95,32 +72,39 @@ class ImportsPage(ImportDoor):
         since = id_without_event(replay.last_number(project.topic))
         newest = project.ingest_jobs.order_by("-id")
         before = request.query_params.get("before", "")
-        if before.isascii() and before.isdigit():
+        if before.isascii() and before.isdigit() and len(before) <= MOST_DIGITS:
             newest = newest.filter(pk__lt=int(before))
         found = list(newest[: IMPORTS_A_PAGE + 1])
         rows = [row_of(job, most_errors=FIRST_ERRORS) for job in found[:IMPORTS_A_PAGE]]
-        shown = self.page(
-            request,
-            project,
-            since=since,
-            rows=rows,
-            older=rows[-1].job.pk if len(found) > IMPORTS_A_PAGE else None,
-            is_newest=not before,
-            complaint=complaint,
-        )
+        shown: Json = {
+            "project": project,
+            "projects": projects_of(caller_of(request)).order_by("slug"),
+            "since": since,
+            "rows": rows,
+            "older": rows[-1].job.pk if len(found) > IMPORTS_A_PAGE else None,
+            "is_newest": not before,
+            "complaint": complaint,
+        }
         status = 400 if complaint else 200
         return Response(shown, status=status, template_name="conversations/imports.html")
 
 
 @extend_schema(exclude=True)
-class ImportPage(ImportDoor):
+class ImportPage(FormPage):
     """One import, with all that could not be read."""
+
+    form_scope = "ingest"
 
     def get(self, request: Request, job: str) -> Response:
         found = job_for(caller_of(request), job)
         since = id_without_event(replay.last_number(found.project.topic))
         found.refresh_from_db()
-        shown = self.page(request, found.project, since=since, row=row_of(found))
+        shown: Json = {
+            "project": found.project,
+            "projects": projects_of(caller_of(request)).filter(pk=found.project_id),
+            "since": since,
+            "row": row_of(found),
+        }
         return Response(shown, template_name="conversations/import.html")
 
 
