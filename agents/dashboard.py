@@ -1,10 +1,9 @@
 """The dashboard of a project: what goes on, what it has come to, and whether all is connected."""
 
-from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils import timezone
+from django.utils import dateformat, timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
@@ -16,9 +15,10 @@ from agents.models import AgentRun
 from conversations import metrics
 from conversations.access import Caller, caller_of, project_for, projects_of
 from conversations.models import Conversation, IngestJob, Project
-from conversations.pages.feed import MOST_ROWS, rows_of
+from conversations.pages.feed import rows_of
 from streaming import replay
 
+EVENTS_SHOWN = 50
 # Of each kind of thing that goes on. The elements of the page show as many.
 MOST_SHOWN = 6
 MOST_NAMES = 8
@@ -26,7 +26,10 @@ MOST_SLOTS = 100
 DEFAULT_REACH = "7d"
 REACHES = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "all": "All time"}
 
+WRITTEN: dict[metrics.Unit, str] = {"hour": "j M Y, H:i", "day": "j M Y"}
+
 Json = dict[str, Any]
+Named = tuple[str, metrics.Figures]
 
 
 @extend_schema(exclude=True)
@@ -42,7 +45,7 @@ class DashboardPage(APIView):
         if reach not in metrics.RANGES:
             reach = DEFAULT_REACH
         # Read first: what comes while the rest is read is told again, and nothing is missed.
-        newest = replay.newest(project.topic, limit=MOST_ROWS)
+        newest = replay.newest(project.topic, limit=EVENTS_SHOWN)
         shown: Json = {
             "project": project,
             "projects": projects_of(caller).order_by("slug"),
@@ -52,6 +55,7 @@ class DashboardPage(APIView):
             "reach": reach,
             "reaches": REACHES,
             **_figures(project, reach),
+            "most_shown": MOST_SHOWN,
             "conversations": _active(project),
             "runs": _at_work(caller, project),
             "jobs": _imports(project),
@@ -71,13 +75,14 @@ def _figures(project: Project, reach: str) -> Json:
     }
 
 
-def _latest(found: metrics.Summary) -> list[tuple[datetime, metrics.Figures]]:
+def _latest(found: metrics.Summary) -> list[Named]:
     """The hours or days in which something was said, newest first."""
     said = [(slot, part) for slot, part in found.by_slot.items() if part.messages]
-    return said[::-1][:MOST_SLOTS]
+    latest = said[::-1][:MOST_SLOTS]
+    return [(dateformat.format(slot, WRITTEN[found.unit]), part) for slot, part in latest]
 
 
-def _largest(named: dict[str, metrics.Figures]) -> list[tuple[str, metrics.Figures]]:
+def _largest(named: dict[str, metrics.Figures]) -> list[Named]:
     return list(named.items())[:MOST_NAMES]
 
 
@@ -88,11 +93,13 @@ def _active(project: Project) -> QuerySet[Conversation]:
 
 def _at_work(caller: Caller, project: Project) -> list[AgentRun]:
     """Runs that have not ended, and behind them the newest that have."""
-    runs = runs_for(caller, project).order_by("-created_at", "-id")
+    # Questions, answers and outputs are as long as they like, and not shown here.
+    runs = runs_for(caller, project).select_related(None).select_related("conversation")
+    runs = runs.defer("output", "metadata").order_by("-created_at", "-id")
     going = list(runs.filter(status__in=AgentRun.UNFINISHED)[:MOST_SHOWN])
     ended = runs.exclude(status__in=AgentRun.UNFINISHED)[: MOST_SHOWN - len(going)]
     return [*going, *ended]
 
 
 def _imports(project: Project) -> QuerySet[IngestJob]:
-    return project.ingest_jobs.order_by("-id")[:MOST_SHOWN]
+    return project.ingest_jobs.defer("errors").order_by("-id")[:MOST_SHOWN]

@@ -21,7 +21,7 @@ async def heard_after(topic: str, tell: Callable[[], object]) -> datetime | None
 
     It is done in any case: the channel layer may be dead.
     """
-    # Its doorbell is rung on this loop; from another thread, no ear in the same process would wake.
+    # Where there is a hub the bell is rung on its loop; an ear does not wake to another thread's.
     hub.of_this_process()
     heard: asyncio.Queue[tuple[int, datetime]] = asyncio.Queue()
     has_joined = asyncio.Event()
@@ -37,7 +37,8 @@ async def heard_after(topic: str, tell: Callable[[], object]) -> datetime | None
     finally:
         joining.cancel()
         listening.cancel()
-        await asyncio.wait({joining, listening})
+        # Not for ever: a Redis client may have swallowed the word.
+        await asyncio.wait({joining, listening}, timeout=HEARD_WITHIN_S)
 
 
 async def _listen(

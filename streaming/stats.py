@@ -2,8 +2,11 @@
 
 import time
 from collections import deque
+from datetime import UTC, datetime
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from streaming.events import iso
 
 CONNECTIONS = Gauge("agentpipe_connections", "Open streams.", ["transport"])
 OPENED = Counter("agentpipe_streams_opened", "Streams opened.", ["transport"])
@@ -33,6 +36,7 @@ class Pace:
     def __init__(self) -> None:
         self._seconds: deque[tuple[int, int]] = deque(maxlen=WINDOW_S)
         self.lag_s = 0.0
+        self.last_at: datetime | None = None
 
     def note(self, count: int, *, lag_s: float) -> None:
         now = int(time.monotonic())
@@ -40,6 +44,7 @@ class Pace:
             count += self._seconds.pop()[1]
         self._seconds.append((now, count))
         self.lag_s = lag_s
+        self.last_at = datetime.now(UTC)
 
     def per_second(self) -> float:
         since = int(time.monotonic()) - WINDOW_S
@@ -62,6 +67,7 @@ def snapshot() -> dict[str, object]:
         "connections": {"total": sum(connections.values()), **connections},
         "streams": _total(TOPICS),
         "lag": round(PACE.lag_s, 4),
+        "lastReceivedAt": iso(PACE.last_at) if PACE.last_at else None,
         "eventsPerSecond": round(PACE.per_second(), 2),
         "delivered": _total(DELIVERED),
         "reconnects": _total(RECONNECTS),

@@ -23,22 +23,13 @@ const SAID = {
  */
 export function examine(trial) {
   const stations = stationsOf(trial);
-  const stopped = STATIONS.find((name) => stations[name].state === "failed");
-  const isDone = STATIONS.every((name) => stations[name].state === "passed");
-  return { stations, verdict: verdict(trial, stopped, isDone), isDone: isDone || trial.isOver };
+  const placed = (state) => STATIONS.filter((name) => stations[name].state === state);
+  const isDone = !placed("waiting").length;
+  return { stations, verdict: verdict(trial, placed("failed")[0], isDone), isDone };
 }
 
 function stationsOf({ sentAt, answer, answeredAt, status, arrivedAt, isOver }) {
-  const waiting = { state: isOver ? "unknown" : "waiting" };
-  if (!answer) {
-    if (status === undefined) return all(waiting);
-    const hasComeIn = status >= 500;
-    return {
-      ...all({ state: "unknown" }),
-      ingest: { state: hasComeIn ? "passed" : "failed" },
-      ...(hasComeIn ? { store: { state: "failed" } } : {}),
-    };
-  }
+  if (!answer) return status === undefined ? all("waiting") : refused(status);
   const [receivedAt, storedAt, rungAt] = [answer.receivedAt, answer.storedAt, answer.rungAt].map(ms);
   const ahead = (receivedAt - sentAt + (ms(answer.answeredAt) - answeredAt)) / 2;
   const came = arrivedAt === undefined ? null : arrivedAt + ahead;
@@ -51,7 +42,16 @@ function stationsOf({ sentAt, answer, answeredAt, status, arrivedAt, isOver }) {
 }
 
 function all(state) {
-  return Object.fromEntries(STATIONS.map((name) => [name, state]));
+  return Object.fromEntries(STATIONS.map((name) => [name, { state }]));
+}
+
+/** A server that fails has taken the event in; one that refuses it, or is not there, has not. */
+function refused(status) {
+  const stations = all("unknown");
+  const hasComeIn = status >= 500;
+  stations.ingest = { state: hasComeIn ? "passed" : "failed" };
+  if (hasComeIn) stations.store = { state: "failed" };
+  return stations;
 }
 
 /** Clocks are read one after the other: what took less than that took nothing. */
@@ -68,11 +68,11 @@ function ms(time) {
   return time ? Date.parse(time) : null;
 }
 
-function verdict({ sentAt, arrivedAt, status, isOver }, stopped, isDone) {
-  if (isDone) return `All is well: ${Math.round(arrivedAt - sentAt)} ms from this browser and back.`;
+function verdict({ sentAt, arrivedAt, status }, stopped, isDone) {
   if (stopped === "ingest") return `${SAID.ingest}: ${refusal(status)}.`;
   if (stopped) return SAID[stopped];
-  return isOver ? SAID.browser : "On its way…";
+  if (!isDone) return "On its way…";
+  return `All is well: ${Math.round(arrivedAt - sentAt)} ms from this browser and back.`;
 }
 
 function refusal(status) {

@@ -1,5 +1,6 @@
 // <active-conversations> shows who is talking now, the latest conversation first.
 
+import { chatPage, conversationPage } from "../addresses.js";
 import { reduceActive } from "../dashboard.js";
 import { count } from "../sums.js";
 import { hueOf } from "../hue.js";
@@ -19,9 +20,7 @@ class ActiveConversations extends LiveList {
   fill(row, { id, kind, name, participants, totalMessages, totalTokens }) {
     const link = part(row, "name");
     link.textContent = name || id;
-    const folder = kind === "chat" ? "chats" : "conversations";
-    // An id may hold slashes, which stay.
-    link.href = `/${folder}/${id.split("/").map(encodeURIComponent).join("/")}`;
+    link.href = kind === "chat" ? chatPage(id) : conversationPage(id);
     part(row, "agents").replaceChildren(...participants.flatMap((agent) => [nameOf(agent), " "]));
     const messages = `${count(totalMessages)} ${totalMessages === 1 ? "message" : "messages"}`;
     part(row, "figures").textContent = `${messages} · ${count(totalTokens)} tokens`;
@@ -31,7 +30,7 @@ class ActiveConversations extends LiveList {
 function nameOf({ agentId, agentName, agentType }) {
   const agent = document.createElement("b");
   agent.className = "agent";
-  agent.dataset.hue = hueOf(agentId);
+  agent.dataset.hue = hueOf(agentId || agentType);
   agent.textContent = agentName || agentType;
   return agent;
 }

@@ -2,9 +2,12 @@
 // has last seen an event, and sends one through all of them.
 
 import { ARRIVES_WITHIN_MS, examine, STATIONS } from "../doctor.js";
+import { askFor } from "../refresher.js";
 import { clockTime, took } from "../sums.js";
 import { part } from "./live-list.js";
 
+const SECOND_MS = 1000;
+const ANSWERED_WITHIN_MS = 10_000;
 const RECORDED_MS = /^(\d{4,16})_/;
 
 class ConnectionDoctor extends HTMLElement {
@@ -17,6 +20,8 @@ class ConnectionDoctor extends HTMLElement {
     this.#page = this.closest("project-dashboard");
     this.#page.addEventListener("frame", this.#take);
     this.#form.addEventListener("submit", this.#begin);
+    this.#noteStored(this.#page.querySelector("project-feed").getAttribute("since"));
+    this.#noteRung();
   }
 
   disconnectedCallback() {
@@ -34,20 +39,41 @@ class ConnectionDoctor extends HTMLElement {
   }
 
   #take = ({ detail: frame }) => {
-    const recordedAt = RECORDED_MS.exec(frame.id ?? "");
-    if (!this.#trial && recordedAt) {
-      this.#showTimes("store", { at: Number(recordedAt[1]) });
+    const testId = frame.type === "bridge.test" && frame.data?.testId;
+    if (this.#isTesting && testId) {
+      this.#arrivals.set(testId, Date.now());
+      this.#show();
+    } else if (!this.#isTesting) {
+      this.#noteStored(frame.id, { wasIngested: Boolean(frame.data) });
       this.#showTimes("browser", { at: Date.now() });
     }
-    const testId = frame.data?.testId;
-    if (!this.#trial || frame.type !== "bridge.test" || !testId) return;
-    this.#arrivals.set(testId, Date.now());
-    this.#show();
   };
+
+  /** An event's id tells when it was recorded, by the server's clock. */
+  #noteStored(id, { wasIngested = false } = {}) {
+    const recordedAt = Number(RECORDED_MS.exec(id ?? "")?.[1]);
+    if (recordedAt) this.#showTimes("store", { at: recordedAt });
+    if (recordedAt && wasIngested) this.#showTimes("ingest", { at: recordedAt });
+  }
+
+  /** When the server has last heard of an event, and how late that was. */
+  async #noteRung() {
+    try {
+      const { lastReceivedAt, lag } = await askFor("/api/realtime/stats");
+      if (!lastReceivedAt || this.#trial) return;
+      this.#showTimes("doorbell", { at: Date.parse(lastReceivedAt), tookMs: lag * SECOND_MS });
+    } catch {
+      return; // it is found out by the next test
+    }
+  }
+
+  get #isTesting() {
+    return this.#trial !== null && !this.#trial.isOver;
+  }
 
   #begin = async (event) => {
     event.preventDefault();
-    if (this.#trial && !this.#trial.isOver) return;
+    if (this.#isTesting) return;
     this.#arrivals.clear();
     this.#trial = { sentAt: Date.now(), isOver: false };
     this.#button.setAttribute("aria-disabled", "true");
@@ -61,6 +87,7 @@ class ConnectionDoctor extends HTMLElement {
     try {
       const answer = await fetch(this.getAttribute("action"), {
         method: "POST",
+        signal: AbortSignal.timeout(ANSWERED_WITHIN_MS),
         headers: { "X-CSRFToken": new FormData(this.#form).get("csrfmiddlewaretoken") ?? "" },
       });
       const answeredAt = Date.now();
@@ -82,7 +109,7 @@ class ConnectionDoctor extends HTMLElement {
     // Written only when it changes: each writing is read out.
     const place = part(this, "verdict");
     if (place.textContent !== verdict) place.textContent = verdict;
-    if (!isDone && this.#trial.status === undefined) return;
+    if (!isDone) return;
     this.#trial.isOver = true;
     clearTimeout(this.#patience);
     this.#button.removeAttribute("aria-disabled");
@@ -93,10 +120,11 @@ class ConnectionDoctor extends HTMLElement {
     this.#showTimes(name, times);
   }
 
+  /** What is not known anew stays as it was last. */
   #showTimes(name, { at, tookMs }) {
     const row = this.#stationOf(name);
     if (at !== undefined) part(row, "at").textContent = clockTime(at);
-    part(row, "took").textContent = tookMs === undefined ? "" : took(tookMs);
+    if (tookMs !== undefined) part(row, "took").textContent = took(tookMs);
   }
 
   #stationOf(name) {

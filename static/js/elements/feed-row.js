@@ -1,5 +1,7 @@
 // A row of the feed: the page's own <template>, filled in. Whatever agents say goes in as text.
 
+import { conversationPage } from "../addresses.js";
+
 const numbers = new Intl.NumberFormat("en-US");
 const times = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const dates = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
@@ -17,6 +19,7 @@ export function makeRow(template, row, name) {
   fill(item, "tokens", row.tokens ? `${numbers.format(row.tokens)} tokens` : "");
   fill(item, "cost", row.cost ? `$${row.cost.toFixed(4)} (estimate)` : "");
   nameConversation(item, name || row.conversation);
+  if (row.conversation) item.querySelector("a").href = conversationPage(row.conversation);
   item.querySelector("time").dateTime = row.timestamp;
   showLocalTime(item);
   return item;

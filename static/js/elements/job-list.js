@@ -1,5 +1,6 @@
 // <job-list> shows files on their way into the record.
 
+import { importPage } from "../addresses.js";
 import { reduceJobs } from "../dashboard.js";
 import { count } from "../sums.js";
 import { LiveList, part, showStatus } from "./live-list.js";
@@ -11,7 +12,9 @@ class JobList extends LiveList {
 
   fill(row, job) {
     showStatus(row, job.status);
-    part(row, "kind").textContent = job.kind ? `Import of ${job.kind}` : "Import";
+    const link = part(row, "kind");
+    link.textContent = job.kind ? `Import of ${job.kind}` : "Import";
+    link.href = importPage(job.id);
     part(row, "progress").value = job.percentage;
     part(row, "figures").textContent = [
       `${count(job.new)} new`,

@@ -2,7 +2,7 @@
 // feed inside of it follows the project, and what it takes comes by here and at the lists as an
 // event named frame.
 
-import { count, spend } from "../sums.js";
+import { count, slotName, spend } from "../sums.js";
 import { askFor, Refresher } from "../refresher.js";
 import "./active-conversations.js";
 import "./connection-doctor.js";
@@ -12,10 +12,6 @@ import "./run-list.js";
 import "./spend-plot.js";
 
 const WRITTEN = { cost: spend };
-const SLOT_NAMES = {
-  hour: { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" },
-  day: { day: "numeric", month: "short", year: "numeric" },
-};
 const MOST_NAMES = 8;
 const MOST_SLOTS = 100;
 
@@ -74,10 +70,9 @@ function named(figures, by) {
 /** Hours or days in order, each with its beginning and its name. */
 function slotsOf({ byHour, byDay }) {
   const unit = byHour ? "hour" : "day";
-  const names = new Intl.DateTimeFormat("en-GB", { ...SLOT_NAMES[unit], timeZone: "UTC" });
   return (byHour ?? byDay).map((slot) => {
     const begin = new Date(slot[unit]);
-    return { ...slot, unit, begin, name: names.format(begin) };
+    return { ...slot, unit, begin, name: slotName(begin, unit) };
   });
 }
 

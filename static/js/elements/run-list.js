@@ -1,5 +1,6 @@
 // <run-list> shows which agents are at work, and what the last ones have come to.
 
+import { chatPage } from "../addresses.js";
 import { reduceRuns } from "../dashboard.js";
 import { count, spend } from "../sums.js";
 import { hueOf } from "../hue.js";
@@ -30,7 +31,7 @@ class RunList extends LiveList {
     part(row, "prompt").textContent = shortened(prompt);
     const chat = part(row, "chat");
     chat.hidden = !conversationId;
-    if (conversationId) chat.href = `/chats/${encodeURIComponent(conversationId)}`;
+    if (conversationId) chat.href = chatPage(conversationId);
   }
 }
 

@@ -3,21 +3,34 @@
 
 import { count, spend } from "../sums.js";
 
-const HEIGHT_PX = 168;
+const HEIGHT_PX = 176;
+const LEAST_WIDTH_PX = 64;
 const SECOND_MS = 1000;
 const STEP_S = { hour: 3_600, day: 86_400 };
 // Never less than a step between two marks: one day is not to be named twice.
 const MARKS = { hour: [1, 2, 3, 6, 12], day: [1, 2, 7, 14, 30, 90, 180, 365, 730, 1825, 3650] };
 const MONTH_S = 30 * STEP_S.day;
+const MONTH = { month: "short", year: "numeric" };
+const NAMED_BY = {
+  hour: { hour: "2-digit", minute: "2-digit" },
+  day: { day: "numeric", month: "short" },
+};
 const BARS = { size: [0.7, 40] };
+const WORDS_PX = 56;
+
+const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
 
 class SpendPlot extends HTMLElement {
   #slots = [];
   #plot = null;
+  #drawing = null; // while uPlot is being loaded
+  #reading = document.createElement("p");
   #sizes = new ResizeObserver(() => this.#fit());
   #scheme = matchMedia("(prefers-color-scheme: dark)");
 
   connectedCallback() {
+    this.#reading.className = "plot__reading";
+    this.append(this.#reading);
     this.#sizes.observe(this);
     this.#scheme.addEventListener("change", this.#redraw);
   }
@@ -26,15 +39,14 @@ class SpendPlot extends HTMLElement {
     this.#sizes.disconnect();
     this.#scheme.removeEventListener("change", this.#redraw);
     this.#plot?.destroy();
-    this.#plot = null;
+    this.#plot = this.#drawing = null;
   }
 
   /** Hours or days in order, as the dashboard has them. */
   set slots(slots) {
-    const isFirst = !this.#slots.length;
     this.#slots = slots;
     if (this.#plot) this.#plot.setData(this.#data);
-    else if (isFirst && slots.length) this.#draw();
+    else if (slots.length) this.#drawing ??= this.#draw();
   }
 
   get #data() {
@@ -42,8 +54,13 @@ class SpendPlot extends HTMLElement {
     return [this.#slots.map(({ begin }) => begin / SECOND_MS), values];
   }
 
-  get #unit() {
-    return this.#slots[0].unit;
+  get #isOfMoney() {
+    return this.getAttribute("measure") === "cost";
+  }
+
+  // Nothing is drawn into a place that is not shown yet; what is drawn too small is made to fit.
+  get #width() {
+    return Math.max(this.clientWidth, LEAST_WIDTH_PX);
   }
 
   async #draw() {
@@ -52,18 +69,17 @@ class SpendPlot extends HTMLElement {
   }
 
   #options(uPlot) {
-    const unit = this.#unit;
+    const [{ unit }] = this.#slots;
     const step = STEP_S[unit];
-    const write = this.getAttribute("measure") === "cost" ? spend : count;
     const line = () => this.#ink("outline-color");
     const axis = { stroke: () => this.#ink("color"), ticks: { stroke: line }, font: this.#font };
     return {
-      width: this.clientWidth,
+      width: this.#width,
       height: HEIGHT_PX,
-      // Days are those of UTC, hours are the reader's own.
-      tzDate: (s) => (unit === "day" ? uPlot.tzDate(new Date(s * SECOND_MS), "Etc/UTC") : new Date(s * SECOND_MS)),
+      tzDate: (s) => uPlot.tzDate(new Date(s * SECOND_MS), "Etc/UTC"),
       cursor: { drag: { x: false, y: false }, points: { show: false } },
-      legend: { markers: { show: false } },
+      legend: { show: false },
+      hooks: { setCursor: [({ cursor }) => this.#read(cursor.idx)] },
       scales: {
         x: { range: (_, first, last) => [first - step / 2, last + step / 2] },
         y: { range: (_, least, most) => [0, most > 0 ? 1.1 * most : 1] },
@@ -78,15 +94,13 @@ class SpendPlot extends HTMLElement {
         {
           ...axis,
           grid: { stroke: line },
-          size: 64,
-          values: (_, marks) => marks.map(shortened),
+          size: WORDS_PX,
+          values: (_, marks) => marks.map((mark) => (this.#isOfMoney ? "$" : "") + compact.format(mark)),
         },
       ],
       series: [
-        { label: unit === "day" ? "Day" : "Hour", value: (_, s) => (s === null ? "" : nameOf(s, unit, step)) },
+        {},
         {
-          label: this.getAttribute("measure") === "cost" ? "Spend" : "Tokens",
-          value: (_, value) => (value === null ? "" : write(value)),
           fill: () => this.#ink("caret-color"),
           stroke: () => this.#ink("caret-color"),
           width: 0,
@@ -107,26 +121,25 @@ class SpendPlot extends HTMLElement {
     return getComputedStyle(this).getPropertyValue(property);
   }
 
+  /** Say what the bar under the pointer stands for. */
+  #read(place) {
+    const slot = this.#slots[place];
+    const value = slot?.[this.getAttribute("measure")];
+    const words = slot ? `${slot.name}: ${this.#isOfMoney ? spend(value) : count(value)}` : "";
+    this.#reading.textContent = words;
+  }
+
   #fit() {
-    this.#plot?.setSize({ width: this.clientWidth, height: HEIGHT_PX });
+    this.#plot?.setSize({ width: this.#width, height: HEIGHT_PX });
   }
 
   #redraw = () => this.#plot?.redraw(false);
 }
 
+/** Days and hours are those of UTC, as they are counted. */
 function nameOf(s, unit, incr) {
-  const moment = new Date(s * SECOND_MS);
-  if (unit === "hour") {
-    return moment.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-  }
-  const parts = incr >= MONTH_S ? { month: "short", year: "numeric" } : { day: "numeric", month: "short" };
-  return moment.toLocaleDateString("en-GB", { ...parts, timeZone: "UTC" });
-}
-
-const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
-
-function shortened(value) {
-  return compact.format(value);
+  const parts = incr >= MONTH_S ? MONTH : NAMED_BY[unit];
+  return new Date(s * SECOND_MS).toLocaleString("en-GB", { ...parts, timeZone: "UTC" });
 }
 
 customElements.define("spend-plot", SpendPlot);
