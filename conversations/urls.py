@@ -10,7 +10,7 @@ from conversations.api.projects import ProjectsView, ProjectView
 from conversations.export.views import ConversationExportView, ProjectExportView
 from conversations.ingest.trial_views import TrialView
 from conversations.ingest.views import IngestBatchView, IngestView
-from conversations.pages import ConversationPage, ConversationsPage, FeedPage
+from conversations.pages import ConversationPage, ConversationsPage
 from conversations.pages.imports import ImportCancel, ImportPage, ImportsPage
 from conversations.pages.settings import (
     KeyRevocation,
@@ -25,7 +25,6 @@ from conversations.upload.job_views import JobCancelView, JobsView, JobView
 from conversations.upload.views import SessionUploadView
 
 urlpatterns = [
-    path("", FeedPage.as_view(), name="feed"),
     path("conversations", ConversationsPage.as_view(), name="conversations"),
     path("conversations/<path:conversation>", ConversationPage.as_view(), name="conversation"),
     path("import", ImportsPage.as_view(), name="import"),

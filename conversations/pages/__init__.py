@@ -1,5 +1,4 @@
 """Pages of the record."""
 
-from conversations.pages.feed import FeedPage as FeedPage
 from conversations.pages.listing import ConversationsPage as ConversationsPage
 from conversations.pages.reading import ConversationPage as ConversationPage

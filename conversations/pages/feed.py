@@ -1,21 +1,12 @@
-"""The feed of a project."""
+"""The feed of a project: its events as rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
-from rest_framework.renderers import TemplateHTMLRenderer
-from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
-
-from conversations.access import caller_of, project_for, projects_of
 from conversations.models import Project
-from streaming import replay
 
-MOST_ROWS = 50
 PREVIEW_LENGTH = 300
 
 # The element that goes on with the feed has the same table, in static/js/stream/reduce.js.
@@ -48,27 +39,6 @@ class Row:
     preview: str
     tokens: str
     cost: str
-
-
-@extend_schema(exclude=True)
-class FeedPage(APIView):
-    """What happens in a project, as it happens."""
-
-    scope = "read"
-    is_page = True
-    renderer_classes = (TemplateHTMLRenderer,)
-
-    def get(self, request: Request) -> Response:
-        caller = caller_of(request)
-        project = project_for(caller, request.query_params.get("project"))
-        newest = replay.newest(project.topic, limit=MOST_ROWS)
-        shown: Json = {
-            "project": project,
-            "projects": projects_of(caller).order_by("slug"),
-            "rows": rows_of(project, newest.frames),
-            "since": newest.last_id,
-        }
-        return Response(shown, template_name="conversations/feed.html")
 
 
 def rows_of(project: Project, frames: Sequence[Json]) -> list[Row]:
