@@ -119,6 +119,15 @@ class Server:
         with urllib.request.urlopen(request) as answer:
             assert answer.status in {200, 201}
 
+    def ingest_all(self, events: list[dict[str, Any]]) -> None:
+        request = urllib.request.Request(
+            f"{self.url}/api/ingest/batch",
+            data=json.dumps(events).encode(),
+            headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request) as answer:
+            assert json.load(answer)["rejected"] == 0
+
     def say(self, content: str, *, conversation_id: str = "tower", **data: Any) -> None:
         said = {"agent_type": "claude", "agent_name": "Ada", "content": content, **data}
         self.ingest("message.created", conversation_id=conversation_id, **said)

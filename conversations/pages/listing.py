@@ -1,5 +1,6 @@
 """The conversations of a project, to look through and to search."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ ROWS = 50
 LOOKED_AT = 1_000
 MOST_CHOICES = 50
 FILTERS = ("q", "status", "mode", "source", "agent")
+UNFINISHED = re.compile(r"(?:^|\s)\w{2,}\Z")
 
 Piece = tuple[str, bool]
 
@@ -115,7 +117,8 @@ def _best(
     filters: Q,
     kept: dict[str, str],
 ) -> Shown:
-    ranked = FoundConversations(project, kept["q"], within=found, is_narrowed=bool(filters))
+    written = _as_typed(kept["q"])
+    ranked = FoundConversations(project, written, within=found, is_narrowed=bool(filters))
     some, total, next_page = lists.page_of(request, ranked)
     return Shown(
         rows=[
@@ -125,6 +128,12 @@ def _best(
         total=total,
         older={**kept, "page": str(next_page)} if next_page else {},
     )
+
+
+def _as_typed(written: str) -> str:
+    """The last word may be the beginning of one: it is searched while somebody types."""
+    is_in_quotes = written.count('"') % 2 == 1
+    return f"{written}*" if UNFINISHED.search(written) and not is_in_quotes else written
 
 
 def _rows_of(project: Project) -> QuerySet[Conversation]:

@@ -25,6 +25,8 @@ from conversations.pages.window import window_of
 from conversations.services import delete_conversation, edit_conversation
 from streaming import replay
 
+REPLAY_SPEEDS = (1, 2, 5, 10, 20)
+
 
 @extend_schema(exclude=True)
 class ConversationPage(APIView):
@@ -57,6 +59,7 @@ class ConversationPage(APIView):
                 "window": window_of(request, found),
                 "timeline": timeline_of(found),
                 "formats": FORMATS,
+                "speeds": REPLAY_SPEEDS,
             },
             template_name="conversations/conversation.html",
         )

@@ -22,6 +22,10 @@ class Window:
     # The message that was asked for.
     target: str = ""
 
+    @property
+    def last_id(self) -> str:
+        return self.messages[-1].public_id if self.messages else ""
+
 
 def window_of(request: Request, conversation: Conversation) -> Window:
     """What the address asks for; else a live one's end, and the beginning of one that is over."""

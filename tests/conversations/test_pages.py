@@ -3,6 +3,7 @@
 import re
 from html import unescape
 from itertools import chain
+from urllib.parse import quote
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
@@ -107,6 +108,14 @@ async def test_what_is_sought_is_marked_and_leads_to_its_message(api: Api) -> No
     assert "A tower of &lt;b&gt;<mark>stone</mark>&lt;/b&gt; &amp; steel" in html
     assert f'href="/conversations/s-1?message={there}"' in html
     assert "1 found" in " ".join(html.split())
+
+
+async def test_the_last_word_may_not_be_finished(api: Api) -> None:
+    await api.start("s-1", initial_prompt="A tower of stone")
+
+    for written, count in {"sto": 1, "tow": 1, "sto ": 0, '"sto"': 0, "sto tower": 0}.items():
+        html = await page(api, f"/conversations?q={quote(written)}")
+        assert len(names(html)) == count, written
 
 
 async def test_a_page_that_is_open_asks_for_some_rows_only(api: Api) -> None:

@@ -20,7 +20,8 @@ class ConversationList extends HTMLElement {
   #search = new AbortController();
   #looking = null;
   #changed = new Set(); // ids of rows that have to be looked up
-  #hasNew = false;
+  #strangers = new Set(); // ids that have no row
+  #elsewhere = new Set(); // ids that have no place among these rows
   #fresh = []; // rows that wait to be shown
 
   connectedCallback() {
@@ -65,6 +66,10 @@ class ConversationList extends HTMLElement {
     return this.#rows.find((row) => row.dataset.id === id);
   }
 
+  #isShown(id) {
+    return [...this.#rows, ...this.#fresh].some((row) => row.dataset.id === id);
+  }
+
   // Searching
 
   #searchSoon = ({ target }) => {
@@ -86,6 +91,7 @@ class ConversationList extends HTMLElement {
 
   #show(page) {
     this.#fresh = [];
+    this.#elsewhere.clear();
     this.#tellFresh();
     this.#part("results").replaceChildren(...takenFrom(page, "results").childNodes);
     this.#part("total").textContent = takenFrom(page, "total").textContent;
@@ -99,21 +105,26 @@ class ConversationList extends HTMLElement {
   #take = (frame) => {
     this.#since = frame.id ?? this.#since;
     const id = frame.data?.conversationId;
-    if (frame.type === GAP) for (const row of this.#rows) this.#changed.add(row.dataset.id);
-    else if (this.#rowOf(id)) this.#changed.add(id);
-    if (frame.type === GAP || !this.#rowOf(id)) this.#hasNew = true;
+    if (frame.type === GAP) {
+      for (const row of this.#rows) this.#changed.add(row.dataset.id);
+      this.#strangers.add(id);
+    } else if (this.#rowOf(id)) this.#changed.add(id);
+    // One more message brings nothing into the list that was not in it before.
+    else if (frame.type !== "message.created" || !this.#elsewhere.has(id)) this.#strangers.add(id);
+    else return;
     this.#looking ??= setTimeout(this.#look, LOOK_EVERY_MS);
   };
 
   #look = async () => {
     const ids = [...this.#changed];
-    const hasNew = this.#hasNew;
+    const strangers = [...this.#strangers];
     this.#changed.clear();
-    this.#hasNew = false;
+    this.#strangers.clear();
     if (ids.length) await this.#lookUp(ids);
-    if (hasNew && this.#isNewestFirst) await this.#lookAbove();
+    if (strangers.length && this.#isNewestFirst) await this.#lookAbove();
+    for (const id of strangers) if (!this.#isShown(id)) this.#elsewhere.add(id);
     this.#looking = null;
-    const hasMore = this.#changed.size || this.#hasNew;
+    const hasMore = this.#changed.size || this.#strangers.size;
     if (hasMore && this.isConnected) this.#looking = setTimeout(this.#look, LOOK_EVERY_MS);
   };
 
@@ -147,7 +158,8 @@ class ConversationList extends HTMLElement {
     const known = new Set(this.#rows.map((row) => row.dataset.id));
     const rows = rowsOf(page);
     const oldest = rows.findIndex((row) => known.has(row.dataset.id));
-    this.#fresh = (oldest < 0 ? rows : rows.slice(0, oldest)).filter(({ dataset }) => !known.has(dataset.id));
+    const above = oldest < 0 ? rows : rows.slice(0, oldest);
+    this.#fresh = above.filter((row) => !known.has(row.dataset.id));
     if (!known.size && rows.length) this.#show(page);
     else if (this.#isAtTop) this.#letIn();
     else this.#tellFresh();
