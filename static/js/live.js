@@ -18,7 +18,9 @@ export function follow(stream, { onState = () => {}, ...options }, onFrame) {
   const follower = Symbol(stream);
   const socket = socketFree(stream);
   const tell = (state) => {
-    states.set(follower, state);
+    // One more stream on a socket that is live is there in a moment, and no news of the connection.
+    const isJoining = state.phase === "connecting" && socket.state.phase === "live";
+    if (!isJoining) states.set(follower, state);
     showWorst();
     onState(state);
   };

@@ -48,6 +48,16 @@ test("it is live when the server has let it in, and not when the socket has open
   assert.deepEqual(phases(), ["connecting", "live"]);
 });
 
+test("an error that a stream tells of is told on, and ends nothing", () => {
+  const followed = follow(open());
+  FakeSocket.last.accept();
+  const told = { ...frame(1), type: "error", error: "The tower has fallen", stream: TOWER };
+
+  FakeSocket.last.says(told);
+
+  assert.deepEqual([followed.frames, followed.states.at(-1)], [[told], "connecting"]);
+});
+
 test("a stream is asked for from where the page stands, with its filters", () => {
   const socket = open();
   follow(socket, { since: idOf(7), types: ["ingest.*"], agentIds: ["ada"] });

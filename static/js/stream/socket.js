@@ -99,7 +99,8 @@ class StreamSocket {
     if (!entry) return;
     if (frame.type === "subscribed") this.#subscribed(entry, frame);
     else if (frame.type === "unsubscribed") this.#ended(entry, "ended");
-    else if (frame.type === "error") this.#refused(entry, frame);
+    // What goes wrong with a stream has a code. An answer may tell of an "error", too.
+    else if (frame.type === "error" && frame.code) this.#refused(entry, frame);
     else if (frame.type === "stream.truncated") this.#truncated(entry, frame);
     else if (entry.cursor.takes(frame)) entry.onFrame(frame);
   }
