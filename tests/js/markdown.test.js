@@ -92,6 +92,15 @@ test("links lead to the web and nowhere else", () => {
   }
 });
 
+test("of our own pages those of conversations can be linked", () => {
+  const linked = (href) => htmlOf(`[Towers](${href})`).includes("<a ");
+
+  assert.equal(linked("/conversations/c-1%2Fa.b~c_d"), true);
+  for (const href of ["/", "/logout", "/conversations/", "//conversations/a", "/conversations/a/b", "/conversations/a?b"]) {
+    assert.equal(linked(href), false, href);
+  }
+});
+
 test("a picture from elsewhere becomes a link, and one that the text holds is shown", () => {
   assert.equal(htmlOf("![a tower](https://example.com/t.png)"), '<p><a href="https://example.com/t.png">a tower</a></p>\n');
   assert.match(htmlOf("![dot](data:image/png;base64,iVBORw0KGgo=)"), /<img src="data:image\/png;base64,iVBORw0KGgo=" alt="dot">/);

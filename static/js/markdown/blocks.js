@@ -5,6 +5,8 @@
 import { Lexer, Marked } from "../../vendor/marked/marked.esm.js";
 
 const WEB_ADDRESS = /^(?:https?:\/\/|mailto:)/i;
+// Whoever answers from the record says where in it that stands.
+const OF_THE_RECORD = /^\/conversations\/[\w.~%-]+$/;
 const PICTURE = /^data:image\/(?:png|jpeg|gif|webp);base64,[a-z0-9+/=]+$/i;
 
 // A page has its own first headings; those of a text begin below them.
@@ -22,7 +24,7 @@ const renderer = {
   },
   link({ href, title, tokens }) {
     const words = this.parser.parseInline(tokens);
-    if (!WEB_ADDRESS.test(href)) return words;
+    if (!WEB_ADDRESS.test(href) && !OF_THE_RECORD.test(href)) return words;
     return `<a href="${escaped(href)}"${titled(title)}>${words}</a>`;
   },
   // A picture from elsewhere would tell its server who reads this, and when: it becomes a link.

@@ -11,7 +11,8 @@ const TEXT = {
   ],
   ALLOWED_ATTR: ["href", "src", "alt", "title", "align", "start", "class"],
   ADD_URI_SAFE_ATTR: ["align", "start"],
-  ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:|data:image\/(?:png|jpeg|gif|webp);base64,)/i,
+  ALLOWED_URI_REGEXP:
+    /^(?:https?:\/\/|mailto:|data:image\/(?:png|jpeg|gif|webp);base64,|\/conversations\/[\w.~%-]+$)/i,
   ALLOW_ARIA_ATTR: false,
   ALLOW_DATA_ATTR: false,
   RETURN_DOM_FRAGMENT: true,
@@ -29,7 +30,7 @@ export function safeElement(html) {
   for (const one of holder.querySelectorAll("[class]")) {
     if (one.localName !== "code" || !LANGUAGE.test(one.className)) one.removeAttribute("class");
   }
-  for (const link of holder.querySelectorAll("a")) {
+  for (const link of holder.querySelectorAll('a:not([href^="/"])')) {
     link.target = "_blank";
     link.rel = "noopener noreferrer nofollow ugc";
   }
