@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from agents import events
 from agents.models import AgentRun, AgentStep
@@ -85,7 +85,8 @@ class Part:
 
 def part_of(conversation: Conversation, *, before: int | None, size: int) -> Part:
     """The newest exchanges, or those that came before a question's number."""
-    questions = conversation.messages.filter(role="user", runs__isnull=False).distinct()
+    asked = Exists(AgentRun.objects.filter(question=OuterRef("pk")))
+    questions = conversation.messages.filter(asked)
     if before is not None:
         questions = questions.filter(sequence_number__lt=before)
     newest_first = list(questions.order_by("-sequence_number")[: size + 1])

@@ -5,6 +5,7 @@
 import * as chats from "../chat.js";
 import { follow } from "../live.js";
 import { activityOf, emptyAnswer, isFinished, reduceAnswer } from "../stream/answer.js";
+import { START } from "../stream/resume.js";
 import { toast } from "../toast.js";
 import { showPlan, showThoughts, showTools } from "./answer-work.js";
 import { elapsedWords, PHASES, spentWords, workWords } from "./answer-words.js";
@@ -15,7 +16,7 @@ const SECOND_MS = 1000;
 class AnswerStream extends HTMLElement {
   #state = emptyAnswer;
   #shown = null; // the part of the state that stands in the page
-  #since = null;
+  #since = START;
   #leave = null;
   #mayGoOn = false; // another attempt was announced while this one was still followed
   #drawing = null;
@@ -40,7 +41,7 @@ class AnswerStream extends HTMLElement {
     this.#stopFollowing();
     clearInterval(this.#clock);
     cancelAnimationFrame(this.#drawing);
-    this.#drawing = this.#clock = null;
+    this.#drawing = null;
   }
 
   get isFinished() {
@@ -109,35 +110,37 @@ class AnswerStream extends HTMLElement {
   }
 
   #draw() {
-    const before = this.getAttribute("status");
-    this.setAttribute("status", this.#state.phase);
-    this.#drawBar();
+    const { phase, error, usage } = this.#state;
+    const isOther = phase !== this.#shown?.phase;
+    const isNews = phase !== this.getAttribute("status");
+    if (isOther) this.#drawPhase();
+    this.#say("doing", doingWords(this.#state));
     this.#drawWork();
     this.#drawText();
-    this.#say("error", this.#state.error ?? "");
-    this.#say("spent", spentWords(this.#state.usage));
-    this.#drawControls();
+    this.#say("error", error ?? "");
+    this.#say("spent", spentWords(usage));
+    if (isOther) this.#drawControls();
     this.#shown = this.#state;
-    if (before !== this.#state.phase) this.#tell();
+    if (isNews) this.#tell();
   }
 
-  #drawBar() {
+  #drawPhase() {
     const { phase } = this.#state;
+    this.setAttribute("status", phase);
     const badge = this.#part("badge");
     badge.dataset.status = phase;
     badge.textContent = PHASES[phase] ?? phase;
     badge.hidden = phase === "completed";
-    this.#part("doing").textContent = doingWords(this.#state);
-    this.#drawClock();
-    if (phase !== "processing") clearInterval(this.#clock);
-    else if (phase !== this.#shown?.phase) this.#clock = setInterval(this.#drawClock, SECOND_MS);
+    this.#text.setAttribute("aria-busy", !isFinished(this.#state));
+    clearInterval(this.#clock);
+    if (phase === "processing") this.#clock = setInterval(this.#drawClock, SECOND_MS);
+    else this.#part("clock").textContent = "";
   }
 
   #drawClock = () => {
-    const { phase, startedAt } = this.#state;
     // The clocks of server and reader may differ.
-    const elapsedMs = Math.max(Date.now() - startedAt, 0);
-    this.#part("clock").textContent = phase === "processing" ? elapsedWords(elapsedMs) : "";
+    const elapsedMs = Math.max(Date.now() - this.#state.startedAt, 0);
+    this.#part("clock").textContent = elapsedWords(elapsedMs);
   };
 
   #drawWork() {
@@ -157,7 +160,6 @@ class AnswerStream extends HTMLElement {
     const piece = isNew ? content : content.slice(this.#shown.content.length);
     if (isNew) this.#text.text = "";
     if (piece) this.#text.write(piece);
-    this.#text.setAttribute("aria-busy", !isFinished(this.#state));
     if (!isFinished(this.#state)) return;
     this.#text.close();
     if (isPartial) this.#showStored();
@@ -174,12 +176,12 @@ class AnswerStream extends HTMLElement {
 
   #drawControls() {
     const { phase, content } = this.#state;
-    const hadFocus = this.#form.contains(document.activeElement);
+    const focused = document.activeElement;
     this.#part("stop").hidden = isFinished(this.#state);
     this.#part("retry").hidden = phase !== "error" && phase !== "cancelled";
     this.#part("copy").hidden = !navigator.clipboard || !content || !isFinished(this.#state);
     // Who pressed a button that goes away comes to the one in its place.
-    const isLeft = hadFocus && document.activeElement.hidden;
+    const isLeft = this.#form.contains(focused) && focused.hidden;
     if (isLeft) this.#form.querySelector("button:not([hidden])")?.focus();
   }
 

@@ -12,6 +12,7 @@ class ChatBox extends HTMLElement {
     this.#form.addEventListener("submit", this.#submit);
     this.#question.addEventListener("keydown", this.#press);
     this.#question.addEventListener("input", this.#forgive);
+    addEventListener("pageshow", this.#comeBack);
     this.#hint.textContent = isByTouch.matches ? "" : "Enter sends, Shift+Enter begins a new line";
   }
 
@@ -19,13 +20,13 @@ class ChatBox extends HTMLElement {
     this.#form.removeEventListener("submit", this.#submit);
     this.#question.removeEventListener("keydown", this.#press);
     this.#question.removeEventListener("input", this.#forgive);
+    removeEventListener("pageshow", this.#comeBack);
   }
 
   /** Nothing can be asked any more, for this reason. */
   close(reason) {
-    this.#question.disabled = true;
-    this.#send.disabled = true;
-    this.#hint.textContent = reason;
+    this.#question.disabled = this.#send.disabled = true;
+    this.#complaint.textContent = reason;
   }
 
   /** The server has this question: where that was not known here, it need not be sent again. */
@@ -47,6 +48,10 @@ class ChatBox extends HTMLElement {
 
   get #send() {
     return this.querySelector(".ask__send");
+  }
+
+  get #complaint() {
+    return this.querySelector("#ask-complaint");
   }
 
   get #isRefused() {
@@ -97,13 +102,18 @@ class ChatBox extends HTMLElement {
 
   #complain(words) {
     this.#question.ariaInvalid = "true";
-    this.querySelector("#ask-complaint").textContent = words;
+    this.#complaint.textContent = words;
     this.#question.focus();
   }
 
+  /** The browser has kept the page as it was left, while its form went. */
+  #comeBack = ({ persisted }) => {
+    if (persisted) this.#showSending(false);
+  };
+
   #forgive = () => {
     this.#question.ariaInvalid = null;
-    this.querySelector("#ask-complaint").textContent = "";
+    this.#complaint.textContent = "";
   };
 }
 
