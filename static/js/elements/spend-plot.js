@@ -17,6 +17,7 @@ const NAMED_BY = {
 };
 const BARS = { size: [0.7, 40] };
 const WORDS_PX = 56;
+const ROOM_PX = [12, 8, 0, 0];
 
 const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
 
@@ -77,7 +78,8 @@ class SpendPlot extends HTMLElement {
       width: this.#width,
       height: HEIGHT_PX,
       tzDate: (s) => uPlot.tzDate(new Date(s * SECOND_MS), "Etc/UTC"),
-      cursor: { drag: { x: false, y: false }, points: { show: false } },
+      padding: ROOM_PX,
+      cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       legend: { show: false },
       hooks: { setCursor: [({ cursor }) => this.#read(cursor.idx)] },
       scales: {
