@@ -123,7 +123,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "feed"
+LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "login"
 CSRF_FAILURE_VIEW = "agentpipe.api.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS

@@ -8,7 +8,7 @@ MESSAGE = "api/chats/<str:chat_id>/messages/<str:message_id>"
 RUN = "api/projects/<str:project>/runs/<str:run>"
 
 urlpatterns = [
-    path("", dashboard.DashboardPage.as_view(), name="feed"),
+    path("", dashboard.DashboardPage.as_view(), name="dashboard"),
     path("chats", pages.ChatsPage.as_view(), name="chat"),
     path("chats/<str:chat_id>", pages.ChatPage.as_view(), name="chat-page"),
     path("api/agents", views.AgentsView.as_view()),

@@ -62,7 +62,7 @@ class ConversationAdmin(ReadOnly):
         return format_html(
             '<a href="{}?project={}">live page of {}</a> · <a href="/api/conversations/{}">API</a>'
             ' · <a href="{}?conversation__id__exact={}">all messages</a>',
-            reverse("feed"),
+            reverse("dashboard"),
             conversation.project.slug,
             conversation.project.slug,
             quote(conversation.public_id, safe=""),

@@ -161,7 +161,7 @@ class MemberRemoval(SettingsDoor):
         except (UserNotFound, MemberNotFound, LastOwner) as error:
             return self.shown(request, status=400, member_complaint=str(error))
         if username == request.user.get_username():
-            return redirect("feed")
+            return redirect("dashboard")
         return _saved(project, "members")
 
 
