@@ -16,6 +16,7 @@ const SECOND_MS = 1000;
 class AnswerStream extends HTMLElement {
   #state = emptyAnswer;
   #shown = null; // the part of the state that stands in the page
+  #said = ""; // what has come of its content since then
   #since = START;
   #leave = null;
   #mayGoOn = false; // another attempt was announced while this one was still followed
@@ -87,8 +88,12 @@ class AnswerStream extends HTMLElement {
   }
 
   #take = (frame) => {
+    const before = this.#state;
     this.#since = frame.id ?? this.#since;
-    this.#state = reduceAnswer(this.#state, frame);
+    this.#state = reduceAnswer(before, frame);
+    if (this.#state.restarts !== before.restarts) this.#said = "";
+    // Pieces as they come: those cut out of the whole would keep alive each whole they are cut from.
+    else if (this.#state.content !== before.content) this.#said += frame.md;
     this.#drawSoon();
   };
 
@@ -155,11 +160,10 @@ class AnswerStream extends HTMLElement {
   }
 
   #drawText() {
-    const { content, restarts, isPartial } = this.#state;
-    const isNew = restarts !== this.#shown?.restarts;
-    const piece = isNew ? content : content.slice(this.#shown.content.length);
-    if (isNew) this.#text.text = "";
-    if (piece) this.#text.write(piece);
+    const { restarts, isPartial } = this.#state;
+    if (restarts !== this.#shown?.restarts) this.#text.text = "";
+    if (this.#said) this.#text.write(this.#said);
+    this.#said = "";
     if (!isFinished(this.#state)) return;
     this.#text.close();
     if (isPartial) this.#showStored();
