@@ -2,6 +2,7 @@
 
 import json
 import urllib.request
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -9,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.axe import axe
 from tests.browser.conftest import Open
 from tests.browser.test_design import each_way_to_look
-from tests.servers import KEY, Server
+from tests.servers import KEY, Server, wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
@@ -80,7 +81,12 @@ def test_messages_come_as_they_are_said_and_read_as_the_server_writes_them(
     page = open_tower(server, open_page)
     header = page.locator("conversation-header")
 
-    figures = {"tokens_used": 1200, "cost": 0.0042, "duration_ms": 3250, "model": "opus"}
+    figures: dict[str, Any] = {
+        "tokens_used": 1200,
+        "cost": 0.0042,
+        "duration_ms": 3250,
+        "model": "opus",
+    }
     server.say("Steel:\n\n- first\n- then", agent_id="a-1", turn_number=2, **figures)
     server.say("And *you*?", agent_id="b-2", agent_name="Grace", role="user", turn_number=2)
 
@@ -124,7 +130,7 @@ def test_who_has_scrolled_up_is_left_alone_and_told_how_much_is_new(
     page = open_tower(server, open_page)
     page.mouse.move(700, 400)
     page.mouse.wheel(0, -2500)
-    page.wait_for_function(f"!({IS_AT_END})")
+    wait_for(lambda: not page.evaluate(IS_AT_END))
     read = page.locator("#m-m-40")
     expect(read).to_be_visible()
     place = read.bounding_box()
