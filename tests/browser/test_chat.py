@@ -261,6 +261,29 @@ def test_what_a_reader_has_marked_stays_marked_while_more_comes(
     assert page.evaluate("String(getSelection())") == "Floor 2"
 
 
+def test_a_long_answer_keeps_no_more_in_memory_than_the_page_shows(
+    server: Server, open_page: Open
+) -> None:
+    chat = chat_on(server)
+    page = chat.look(open_page)
+    before = heap_bytes(page)
+
+    chat.ask({"say": ("tall " * 50 + "\n\n") * 1000, "pieces": 300, "every_ms": 20})
+    has_ended(page)
+
+    # A quarter of a megabyte, in some hundred frames.
+    assert heap_bytes(page) - before < 10_000_000
+    assert len(written(page)) == 252_000
+
+
+def heap_bytes(page: Page) -> int:
+    """Without what waits to be collected."""
+    browser = page.context.new_cdp_session(page)
+    browser.send("HeapProfiler.collectGarbage")
+    used: int = browser.send("Runtime.getHeapUsage")["usedSize"]
+    return used
+
+
 def test_the_guides_citations_lead_to_the_conversations(server: Server, open_page: Open) -> None:
     server.ingest("conversation.started", conversation_id="a/b", initial_prompt="Plan a tower")
     server.say("The tower is made of limestone.", conversation_id="a/b")
