@@ -90,6 +90,21 @@ def test_a_page_shows_the_imports_of_others_as_they_go_on(server: Server, open_p
     expect(card.locator("[data-part='new']")).to_have_text(f"{4 * MOST_ITEMS + 1:,}")
 
 
+def test_an_import_is_cancelled_and_keeps_what_it_has(server: Server, open_page: Open) -> None:
+    page = open_page(f"{server.url}/import")
+    page.evaluate(DROP, ["large.jsonl", a_log("first", 20 * MOST_ITEMS)])
+
+    card = page.locator("import-list article")
+    card.get_by_role("button", name="Cancel").click()
+
+    expect(card.locator(".badge")).to_have_text("cancelled")
+    expect(card.get_by_role("button", name="Cancel")).to_be_hidden()
+    shown = counts(page)
+    page.reload()
+    expect(card.locator(".badge")).to_have_text("cancelled")
+    assert counts(page) == shown
+
+
 def test_what_the_server_refuses_is_said_and_can_be_tried_again(
     server: Server, open_page: Open
 ) -> None:

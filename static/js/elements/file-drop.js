@@ -113,6 +113,7 @@ class FileDrop extends HTMLElement {
 
   async #send(upload) {
     const progress = upload.row.querySelector("progress");
+    say(upload, "is being sent");
     try {
       const { job } = await send(this.#form.dataset.door, upload.file, {
         token: this.#form.elements.csrfmiddlewaretoken.value,
