@@ -20,8 +20,8 @@ NUMBERS = "all => all.map((item) => Number(item.dataset.number))"
 IS_AT_END = "document.querySelector('.messages').getBoundingClientRect().bottom <= innerHeight + 40"
 
 
-def talk(server: Server, lines: int, *, is_over: bool = True) -> None:
-    """One line a second, in turns of ten."""
+def talk(server: Server, lines: int, *, first: int = 1, is_over: bool = True) -> None:
+    """One line a second, in turns of ten, up to that many."""
     server.ingest_all(
         [
             {
@@ -38,7 +38,7 @@ def talk(server: Server, lines: int, *, is_over: bool = True) -> None:
                     "turn_number": number // 10 + 1,
                 },
             }
-            for number in range(1, lines + 1)
+            for number in range(first, lines + 1)
         ]
     )
     if is_over:
@@ -146,6 +146,29 @@ def test_who_has_scrolled_up_is_left_alone_and_told_how_much_is_new(
     expect(page.get_by_text("new 72")).to_be_in_viewport()
     expect(more).to_be_hidden()
     expect(page.locator(".message").last).to_be_focused()
+
+
+def test_a_flood_leaves_no_hole_and_everybody_where_they_read(
+    server: Server, open_page: Open
+) -> None:
+    talk(server, 60, is_over=False)
+    follower = open_tower(server, open_page)
+    reader = open_tower(server, open_page, "?message=m-20")
+    place = reader.locator("#m-m-20").bounding_box()
+
+    talk(server, 600, first=61, is_over=False)
+
+    expect(follower.locator("#m-m-600")).to_be_in_viewport()
+    numbers = shown(follower)
+    assert numbers == list(range(numbers[0], 601))
+    assert len(numbers) <= MOST_MESSAGES + 60
+    more = reader.get_by_role("button", name="540 new messages")
+    expect(more).to_be_visible()
+    assert reader.locator("#m-m-20").bounding_box() == place
+    numbers = shown(reader)
+    assert numbers == list(range(numbers[0], numbers[-1] + 1))
+    more.click()
+    expect(reader.locator("#m-m-600")).to_be_in_viewport()
 
 
 def test_a_message_that_comes_late_stands_where_it_belongs(server: Server, open_page: Open) -> None:
