@@ -1,7 +1,7 @@
 """The list of conversations, in a real browser against a real server."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.axe import axe
 from tests.browser.conftest import Open
@@ -87,6 +87,20 @@ def test_rows_tell_what_happens_and_new_ones_come_in(server: Server, open_page: 
     page.reload()
     expect(page.locator("connection-state")).to_have_text("Live", timeout=20_000)
     assert page.locator(".conversation").all_inner_texts() == live
+
+
+def test_what_begins_while_the_page_loads_is_not_missed(server: Server, open_page: Open) -> None:
+    start(server, "One")
+    page = open_page("about:blank")
+
+    def begin_first(route: Route) -> None:
+        start(server, "Two")
+        route.continue_()
+
+    page.route("**/conversation-list.js", begin_first)
+    page.goto(f"{server.url}/conversations")
+
+    expect(page.locator(".conversation")).to_have_count(2)
 
 
 def test_new_rows_wait_for_a_reader_who_has_scrolled_away(server: Server, open_page: Open) -> None:

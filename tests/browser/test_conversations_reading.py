@@ -5,7 +5,7 @@ import urllib.request
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.axe import axe
 from tests.browser.conftest import Open
@@ -108,6 +108,21 @@ def test_messages_come_as_they_are_said_and_read_as_the_server_writes_them(
     assert again == colours
     server.ingest("conversation.completed", conversation_id="tower", status="completed")
     expect(page.locator("[data-part=status]").first).to_have_text("Completed")
+
+
+def test_what_is_said_while_the_page_loads_is_not_missed(server: Server, open_page: Open) -> None:
+    talk(server, 3, is_over=False)
+    page = open_page("about:blank")
+
+    def say_first(route: Route) -> None:
+        server.say("said meanwhile", sequence_number=4)
+        route.continue_()
+
+    page.route("**/conversation-messages.js", say_first)
+    page.goto(f"{server.url}/conversations/tower")
+
+    expect(page.locator(".message")).to_have_count(4)
+    expect(page.locator(".message").last).to_contain_text("said meanwhile")
 
 
 def test_who_reads_the_end_goes_along(server: Server, open_page: Open) -> None:
