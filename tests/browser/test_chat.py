@@ -20,6 +20,7 @@ from tests.browser.asking import (
 from tests.browser.axe import axe
 from tests.browser.conftest import Open
 from tests.browser.test_design import each_way_to_look
+from tests.browser.test_pages import sign_in
 from tests.servers import Server, wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]
@@ -296,6 +297,19 @@ def test_the_guides_citations_lead_to_the_conversations(server: Server, open_pag
 
     expect(page).to_have_url(f"{server.url}/conversations/a%2Fb")
     expect(page.locator("h1")).to_contain_text("Plan a tower")
+
+
+def test_who_has_signed_in_asks_under_their_name(guarded_server: Server, open_page: Open) -> None:
+    page = open_page(f"{guarded_server.url}/chats")
+    sign_in(page, guarded_server.admin_password())
+    page.get_by_label("Agent").select_option("scripted")
+    ask(page, "How high?")
+    has_ended(page)
+
+    ask(page, "And how wide?")
+
+    has_ended(page, number=1)
+    assert parts(page, "asker") == ["admin", "admin"]
 
 
 def test_a_chat_works_without_scripts(server: Server, open_page: Open) -> None:
