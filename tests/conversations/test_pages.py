@@ -34,7 +34,8 @@ def texts(html: Html) -> list[str]:
 
 
 def link(html: Html, words: str) -> str | None:
-    found = re.search(rf'href="([^"]*)"[^>]*>{words}<', html)
+    seen = re.sub(r"<p[^>]* hidden>.*?</p>", "", html)
+    found = re.search(rf'href="([^"]*)"[^>]*>{words}<', seen)
     return unescape(found[1]) if found else None
 
 
