@@ -1,5 +1,6 @@
 """The `agentpipe` command as a process whose words can be waited for."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
+            preexec_fn=_hears_ctrl_c,
         )
         self.out: list[str] = []
         self.said: list[str] = []
@@ -68,3 +70,8 @@ class Running:
             with self._changed:
                 lines.append(line.decode().rstrip("\n"))
                 self._changed.notify_all()
+
+
+def _hears_ctrl_c() -> None:
+    """Whoever runs the tests in the background has Ctrl-C ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
