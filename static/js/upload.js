@@ -50,9 +50,11 @@ function parsed(text) {
 function pause(seconds, signal) {
   return new Promise((resolve, reject) => {
     const clock = setTimeout(resolve, seconds * 1000);
-    signal.addEventListener("abort", () => {
+    const stop = () => {
       clearTimeout(clock);
       reject(new Error("Left out"));
-    });
+    };
+    signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
   });
 }
