@@ -302,6 +302,8 @@ def test_the_guides_citations_lead_to_the_conversations(server: Server, open_pag
 def test_who_has_signed_in_asks_under_their_name(guarded_server: Server, open_page: Open) -> None:
     page = open_page(f"{guarded_server.url}/chats")
     sign_in(page, guarded_server.admin_password())
+    # Enter sends once the scripts are there, as they are when a page has loaded.
+    page.wait_for_url(f"{guarded_server.url}/chats")
     page.get_by_label("Agent").select_option("scripted")
     ask(page, "How high?")
     has_ended(page)
