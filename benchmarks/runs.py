@@ -19,7 +19,7 @@ LONE_RUNS = 20
 LONE_S = 1
 WARM_RUNS = 10
 # In which all have begun: each is asked over HTTP, and followed.
-RAMP_S = 20
+RAMP_S = 40
 MOST_MS = 250
 MOST_LONE_MS = 60
 MOST_FIRST_MS = 30
