@@ -38,6 +38,8 @@ INPUT_TOKENS = 25
 APART_S = 0.7
 TAKEN_OVER_WITHIN_S = 15
 ENDED_WITHIN_S = 60
+# A worker that stops gives its jobs some seconds to end by themselves.
+OUTLASTS_A_STOP_MS = 4_000
 
 pytestmark = [pytest.mark.timeout(1_200 if IS_LONG else 180), pytest.mark.processes]
 
@@ -63,12 +65,16 @@ class Given:
     script: list[Json] = field(default_factory=list)
 
 
-def scripted() -> Given:
+def scripted(*, tool_ms: int = 100) -> Given:
     script: list[Json] = []
     for part in range(PARTS):
         script += [
             {"say": saying(part), "pieces": 25, "every_ms": 20},
-            {"tool": "write_file", "args": {"path": f"{part}.txt", "content": "stone"}, "ms": 100},
+            {
+                "tool": "write_file",
+                "args": {"path": f"{part}.txt", "content": "stone"},
+                "ms": tool_ms,
+            },
             {"usage": {"input_tokens": 10, "output_tokens": 5, "cost": "0.001"}},
         ]
     return Given(
@@ -344,7 +350,11 @@ async def test_whatever_becomes_of_a_worker_its_runs_go_on(
         await next_one
 
     for _ in range(KILLS):
-        await among_faults(site, all_kinds(vendors), end_the_worker)
+        await among_faults(
+            site,
+            [scripted(tool_ms=OUTLASTS_A_STOP_MS), *all_kinds(vendors)],
+            end_the_worker,
+        )
     assert site.rows("SELECT count(*) FROM agents_agentrun WHERE epoch > 1")[0][0] > 0
 
 
