@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "agents",
     "conversations",
     "streaming",
+    "workflows",
     "procrastinate.contrib.django",
     "rest_framework",
     "drf_spectacular",

@@ -88,6 +88,8 @@ class AgentRun(models.Model):
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.QUEUED)
     output = models.TextField(blank=True)
     error = models.TextField(blank=True)
+    # The task that is queued, with this run's id, in the transaction that ends it.
+    then = models.CharField(max_length=100, blank=True, editable=False)
     # The queue's job, which is told to stop when the run is cancelled.
     job_id = models.BigIntegerField(null=True, editable=False)
     # Each worker that takes the run up gets the next number; writes of earlier ones are refused.

@@ -20,6 +20,9 @@ def put_in_line(run: AgentRun) -> None:
 
 
 def call_next(ended: AgentRun) -> None:
+    """What waits for the end of this run: the task named by who began it, the chat's next run."""
+    if ended.then:
+        jobs.configure_task(ended.then).defer(run_id=ended.pk)
     if ended.conversation_id is None:
         return
     waiting = AgentRun.objects.filter(

@@ -89,11 +89,16 @@ def ask(
 
 @transactional
 def start_run(
-    project: Project, *, agent_id: str, prompt: str, metadata: Json | None = None
+    project: Project,
+    *,
+    agent_id: str,
+    prompt: str,
+    metadata: Json | None = None,
+    then: str = "",
 ) -> AgentRun:
-    """Have an agent work without a chat. Raises AgentNotFound."""
+    """Have an agent work without a chat, and a task queued with its end. Raises AgentNotFound."""
     agent = roster.agent_named(agent_id)
-    return _queue(project, agent, prompt=prompt, metadata=metadata or {})
+    return _queue(project, agent, prompt=prompt, metadata=metadata or {}, then=then)
 
 
 @transactional
@@ -188,6 +193,7 @@ def _queue(
     conversation: Conversation | None = None,
     question: Message | None = None,
     answer: Message | None = None,
+    then: str = "",
 ) -> AgentRun:
     run = AgentRun.objects.create(
         project=project,
@@ -199,6 +205,7 @@ def _queue(
         model=agent.model,
         prompt=prompt,
         metadata=metadata,
+        then=then,
     )
     queue.put_in_line(run)
     publish(events.run_event(run, "created"), *working.topics_of(run))
