@@ -4,7 +4,6 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 import psycopg
@@ -19,7 +18,7 @@ TEXTS = 1_000
 WORDS_EACH = 45
 CONVERSATIONS = (
     "id, project_id, public_id, kind, name, mode, status, source, initial_prompt, metadata, notes,"
-    " error_message, total_messages, total_tokens, total_cost, total_duration_ms,"
+    " error_message, agents, total_messages, total_tokens, total_cost, total_duration_ms,"
     " last_sequence_number, awaits_start, has_completed, started_at, created_at, updated_at"
 )
 PARTICIPANTS = (
@@ -31,6 +30,19 @@ MESSAGES = (
     " content, timestamp, sequence_number, model, duration_ms, input_tokens, output_tokens,"
     " total_tokens, cost, status, metadata, created_at"
 )
+COUNTED = """
+DELETE FROM conversations_total;
+INSERT INTO conversations_total (
+    project_id, unit, slot, source, agent_type, model,
+    messages, input_tokens, output_tokens, total_tokens, cost, duration_ms
+)
+SELECT m.project_id, unit, date_trunc(unit, m.timestamp, 'UTC'), c.source, m.agent_type, m.model,
+    count(*), sum(m.input_tokens), sum(m.output_tokens), sum(m.total_tokens), sum(m.cost),
+    sum(m.duration_ms)
+FROM conversations_message m JOIN conversations_conversation c ON c.id = m.conversation_id,
+    unnest(ARRAY['hour', 'day']) unit
+GROUP BY 1, 2, 3, 4, 5, 6
+"""
 SEARCHED = """
 INSERT INTO conversations_searchdocument (project_id, conversation_id, message_id, start, words)
 SELECT project_id, conversation_id, id, 0, to_tsvector('simple', content)
@@ -73,7 +85,9 @@ def connected(server: AgentPipe) -> Connection:
     )
 
 
-def add_conversations(connection: Connection, *names: str, messages: int) -> None:
+def add_conversations(
+    connection: Connection, *names: str, messages: int, first: datetime = START
+) -> None:
     """Conversations that began a minute after each other, each with so many messages."""
     [(project,)] = connection.execute("SELECT min(id) FROM conversations_project").fetchall()
     with connection.cursor() as cursor:
@@ -87,7 +101,8 @@ def add_conversations(connection: Connection, *names: str, messages: int) -> Non
         ]
         with cursor.copy(f"COPY conversations_conversation ({CONVERSATIONS}) FROM STDIN") as copy:
             for pk, name, number in opened:
-                copy.write_row(_conversation(pk, project, name, number, messages))
+                at = first + timedelta(minutes=number)
+                copy.write_row(_conversation(pk, project, name, number, messages, at))
         with cursor.copy(f"COPY conversations_participant ({PARTICIPANTS}) FROM STDIN") as copy:
             for pk, _, number in opened:
                 copy.write_row(
@@ -95,13 +110,10 @@ def add_conversations(connection: Connection, *names: str, messages: int) -> Non
                 )
         with cursor.copy(f"COPY conversations_message ({MESSAGES}) FROM STDIN") as copy:
             for pk, name, number in opened:
-                at = START + timedelta(minutes=number)
+                at = first + timedelta(minutes=number)
                 for message in _messages(name, at, messages):
                     copy.write_row((project, pk, *message))
-    # As migration 0004 counts what was there before there were totals.
-    connection.execute(
-        import_module("conversations.migrations.0004_totals_of_what_is_there").COUNT_ALL
-    )
+    connection.execute(COUNTED)
     connection.execute("VACUUM ANALYZE")
 
 
@@ -114,13 +126,15 @@ def add_traces(connection: Connection) -> None:
     connection.execute("VACUUM ANALYZE")
 
 
-def _conversation(pk: int, project: int, name: str, number: int, messages: int) -> tuple[Any, ...]:
-    at = START + timedelta(minutes=number)
+def _conversation(
+    pk: int, project: int, name: str, number: int, messages: int, at: datetime
+) -> tuple[Any, ...]:
     # One in a hundred failed.
     status = "COMPLETED" if number % 100 else "ERROR"
     about = (pk, project, name, "recorded", name, "round-robin", status, "cli", "How fast is it?")
+    agents = [*{f"a-{number % AGENTS}", "claude", *AGENT_TYPES[:messages]}]
     totals = (messages, 150 * messages, messages / 100, 1200 * messages, messages)
-    return (*about, "{}", "", "", *totals, False, True, at, at, at)
+    return (*about, "{}", "", "", agents, *totals, False, True, at, at, at)
 
 
 def _messages(name: str, at: datetime, count: int) -> Iterator[tuple[Any, ...]]:
