@@ -57,7 +57,6 @@ MIDDLEWARE = [
     "agentpipe.api.throttling.rate_headers",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -111,7 +110,7 @@ CHANNEL_LAYERS = {
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Served from where they lie: there is no build and nothing to collect.
-WHITENOISE_USE_FINDERS = True
+STORAGES = {"staticfiles": {"BACKEND": "agentpipe.static.Versioned"}}
 
 # Who may call
 
@@ -264,6 +263,9 @@ CONVERSATION_PARTS = {"runs": "agents.services.delete_runs"}
 STREAM_HEARTBEAT_S = 15
 STREAM_PULSE_S = 1
 PROCRASTINATE_IMPORT_PATHS = ["agents.tasks", "conversations.upload.tasks"]
+# What the nodes of workflows can use besides the tools that look into the record: by name, each
+# an InTransaction or Outside of workflows.tools.
+WORKFLOW_TOOLS: dict[str, str] = {}
 STREAM_RETENTION_DAYS = env.integer("AGENTPIPE_STREAM_RETENTION_DAYS", 30, least=0, most=36500)
 
 # What it says of itself
