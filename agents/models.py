@@ -60,6 +60,8 @@ class AgentRun(models.Model):
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="runs")
     public_id = models.CharField(max_length=24, unique=True, default=new_id, editable=False)
+    # Under which a framework outside knows it: that carries it out, and tells us how far it is.
+    outside_id = models.CharField(max_length=200, blank=True, editable=False)
     conversation = models.ForeignKey(
         Conversation, on_delete=models.CASCADE, null=True, blank=True, related_name="runs"
     )
@@ -110,6 +112,14 @@ class AgentRun(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "project",
+                "outside_id",
+                condition=~models.Q(outside_id=""),
+                name="one_run_per_outside_id",
+            )
+        ]
         indexes = [
             models.Index(fields=["project", "-created_at", "-id"], name="runs_newest_first"),
             models.Index(
@@ -121,6 +131,10 @@ class AgentRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.agent_name}: {self.prompt[:60]}"
+
+    @property
+    def wire_id(self) -> str:
+        return self.outside_id or self.public_id
 
     @property
     def topic(self) -> str:
@@ -195,3 +209,69 @@ class RunFile(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
+class Progress(models.Model):
+    """How far an agent of a project is: with the run that it began last, or by its own account."""
+
+    ENDED = ("completed", "failed", "cancelled", "error")
+
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, db_index=False, related_name="progress"
+    )
+    agent_id = models.CharField(max_length=100)
+    run = models.ForeignKey(
+        AgentRun, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    # In the words of whoever carries it out; only those that end it are known here.
+    status = models.CharField(max_length=50, default="running")
+    percentage = models.FloatField(default=0)
+    current_step = models.BigIntegerField(default=0)
+    total_steps = models.BigIntegerField(default=0)
+    # As of its last word; null while nothing tells it.
+    remaining_s = models.FloatField(null=True, blank=True)
+    tokens_used = models.BigIntegerField(default=0)
+    cost = models.DecimalField(max_digits=32, decimal_places=12, default=0)
+    updated_at = models.DateTimeField(default=timezone.now)
+    # Its pace is measured from there, and to where the percentage was reached.
+    began_at = models.DateTimeField(default=timezone.now, editable=False)
+    began_with = models.FloatField(default=0, editable=False)
+    reached_at = models.DateTimeField(default=timezone.now, editable=False)
+    # The last point that was kept of it for charts.
+    noted = models.FloatField(null=True, editable=False)
+    noted_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name_plural = "progress"
+        ordering = ["agent_id"]
+        constraints = [
+            models.UniqueConstraint("project", "agent_id", name="one_progress_per_agent")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent_id}: {self.percentage:g} %"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in self.ENDED
+
+
+class ProgressPoint(models.Model):
+    """How far an agent was at a time: for charts."""
+
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, db_index=False, related_name="progress_points"
+    )
+    agent_id = models.CharField(max_length=100)
+    percentage = models.FloatField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["at", "id"]
+        indexes = [
+            models.Index(fields=["project", "at", "id"], name="progress_by_time"),
+            models.Index(fields=["at"], name="progress_to_thin"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent_id}: {self.percentage:g} %"
