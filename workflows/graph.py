@@ -3,8 +3,17 @@
 from collections.abc import Sequence
 from functools import cached_property
 from graphlib import TopologicalSorter
+from typing import assert_never
 
-from workflows.definition import AnyNode, BranchNode
+from workflows.definition import (
+    AgentNode,
+    AnyNode,
+    ApprovalNode,
+    BranchNode,
+    Json,
+    MapNode,
+    ToolNode,
+)
 from workflows.references import references_in
 
 
@@ -57,5 +66,22 @@ def targets_of(node: AnyNode) -> list[str]:
 
 def mentioned_by(node: AnyNode) -> set[str]:
     """The nodes to whose output this one refers."""
-    found = {reference.node_id for reference in references_in(node.model_dump())}
+    found = {reference.node_id for reference in references_in(asked_of(node))}
     return {node_id for node_id in found if node_id is not None}
+
+
+def asked_of(node: AnyNode) -> Json:
+    """The parts of a node that may refer to something."""
+    match node:
+        case AgentNode():
+            return {"prompt": node.prompt, "metadata": node.metadata}
+        case ToolNode():
+            return {"arguments": node.arguments}
+        case MapNode():
+            return {"over": node.over, "each": node.each.model_dump()}
+        case BranchNode():
+            return {"on": node.on}
+        case ApprovalNode():
+            return {"question": node.question}
+        case _:
+            assert_never(node)
