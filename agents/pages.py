@@ -1,5 +1,6 @@
 """Pages of chats: a person's chats, and one of them."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -7,20 +8,18 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import FormParser
-from rest_framework.permissions import SAFE_METHODS
-from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from agents import exchanges, roster, services
 from agents.access import chat_for, question_for
 from agents.errors import NothingToRetry, RunFinished
 from agents.models import AgentRun, Chat
-from agents.serializers import QuestionSerializer
+from agents.serializers import ChatEditSerializer, QuestionSerializer
 from conversations.access import Caller, caller_of, project_for, projects_of
 from conversations.models import Project
+from conversations.pages.doors import FormPage
+from conversations.services import delete_conversation, edit_conversation
 from streaming import replay
 from streaming.events import id_without_event
 
@@ -33,15 +32,15 @@ MOST_DIGITS = 18
 Json = dict[str, Any]
 
 
-class ChatDoor(APIView):
-    is_page = True
-    renderer_classes = (TemplateHTMLRenderer,)
-    # Forms, and what any other door takes.
-    parser_classes = (FormParser, *APIView.parser_classes)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    chat: Chat
+    # By name, if it can still be asked.
+    agent: str
 
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in SAFE_METHODS else "run"
+
+class ChatDoor(FormPage):
+    form_scope = "run"
 
     @property
     def throttle_scope(self) -> str | None:
@@ -69,16 +68,19 @@ class ChatsPage(ChatDoor):
     def shown(self, request: Request, *, asked: "_Asked | None" = None) -> Response:
         project = _project(request)
         page = max(_number(request, "page") or 1, 1)
-        chats = list(_chats(project, request)[(page - 1) * CHATS_A_PAGE : page * CHATS_A_PAGE + 1])
+        chats = _chats(project, request)[(page - 1) * CHATS_A_PAGE : page * CHATS_A_PAGE + 1]
+        agents = roster.agents()
+        names = {agent.id: agent.name for agent in agents}
+        rows = [Row(chat=chat, agent=names.get(chat.agent_id, chat.agent_id)) for chat in chats]
         shown: Json = {
             "project": project,
             "projects": projects_of(caller_of(request)).order_by("slug"),
             "since": id_without_event(replay.last_number(project.topic)),
-            "chats": chats[:CHATS_A_PAGE],
-            "agents": roster.agents(),
+            "rows": rows[:CHATS_A_PAGE],
+            "agents": agents,
             "asked": asked,
             "newer": page - 1,
-            "older": page + 1 if len(chats) > CHATS_A_PAGE else None,
+            "older": page + 1 if len(rows) > CHATS_A_PAGE else None,
         }
         return Response(shown, template_name="agents/chats.html")
 
@@ -105,13 +107,13 @@ class ChatPage(ChatDoor):
             services.ask(chat, content=asked.content)
         return _to(chat)
 
-    def shown(self, request: Request, chat: Chat, *, asked: "_Asked | None" = None) -> Response:
+    def shown(self, request: Request, chat: Chat, *, status: int = 200, **shown: Any) -> Response:
         before = _number(request, "before")
         conversation = chat.conversation
         # Before what it tells is read: so what comes in between is told again and not missed.
         since = id_without_event(replay.last_number(conversation.topic))
         part = exchanges.part_of(conversation, before=before, size=EXCHANGES_A_PAGE)
-        shown: Json = {
+        context: Json = {
             "project": conversation.project,
             "chat": chat,
             "conversation": conversation,
@@ -120,9 +122,29 @@ class ChatPage(ChatDoor):
             "earlier": part.earlier,
             "is_newest": before is None,
             "agent": next((one for one in roster.agents() if one.id == chat.agent_id), None),
-            "asked": asked,
+            **shown,
         }
-        return Response(shown, template_name="agents/chat.html")
+        return Response(context, status=status, template_name="agents/chat.html")
+
+
+@extend_schema(exclude=True)
+class ChatEditPage(ChatPage):
+    """Its name, or its end. Asked for, it is the chat: as one comes back after signing in."""
+
+    form_scope = "write"
+
+    def post(self, request: Request, chat_id: str) -> HttpResponseBase:
+        chat = chat_for(caller_of(request), chat_id)
+        given = request.data if isinstance(request.data, dict) else {}
+        if given.get("do") == "delete":
+            delete_conversation(chat.conversation)
+            return redirect(f"{reverse('chat')}?project={chat.conversation.project.slug}")
+        wanted = ChatEditSerializer(data={"title": given.get("title", "")})
+        if not wanted.is_valid():
+            complaint, title = f"{wanted.errors['title'][0]}", given.get("title")
+            return self.shown(request, chat, status=400, complaint=complaint, title=title)
+        edit_conversation(chat.conversation, name=wanted.validated_data["title"])
+        return _to(chat)
 
 
 class _Asked:
@@ -156,8 +178,8 @@ def _chats(project: Project, request: Request) -> QuerySet[Chat]:
     unfinished = AgentRun.objects.filter(
         conversation=OuterRef("conversation_id"), status__in=AgentRun.UNFINISHED
     )
-    newest_first = own.order_by("-conversation__started_at", "-conversation_id")
-    return newest_first.select_related("conversation").annotate(is_answering=Exists(unfinished))
+    last_used_first = own.order_by("-conversation__updated_at", "-conversation_id")
+    return last_used_first.select_related("conversation").annotate(is_answering=Exists(unfinished))
 
 
 def _stop(caller: Caller, chat: Chat, message_id: str) -> None:

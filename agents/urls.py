@@ -11,6 +11,7 @@ urlpatterns = [
     path("", dashboard.DashboardPage.as_view(), name="dashboard"),
     path("chats", pages.ChatsPage.as_view(), name="chat"),
     path("chats/<str:chat_id>", pages.ChatPage.as_view(), name="chat-page"),
+    path("chats/<str:chat_id>/edit", pages.ChatEditPage.as_view(), name="chat-edit"),
     path("api/agents", views.AgentsView.as_view()),
     path("api/users/<str:user_id>", views.UserView.as_view()),
     path("api/users/<str:user_id>/chats", views.UserChatsView.as_view()),

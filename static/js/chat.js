@@ -3,15 +3,23 @@
 const ANSWERED_WITHIN_MS = 30_000;
 
 export function ask(chat, content) {
-  return post(`/api/chats/${encodeURIComponent(chat)}/messages`, { content });
+  return send("POST", `${addressOf(chat)}/messages`, { content });
+}
+
+export function rename(chat, title) {
+  return send("PATCH", addressOf(chat), { title });
+}
+
+export function remove(chat) {
+  return send("DELETE", addressOf(chat));
 }
 
 export function stop(chat, message) {
-  return post(`${addressOf(chat, message)}/cancel`);
+  return send("POST", `${addressOf(chat, message)}/cancel`);
 }
 
 export function retry(chat, message) {
-  return post(`${addressOf(chat, message)}/retry`);
+  return send("POST", `${addressOf(chat, message)}/retry`);
 }
 
 /** All steps of an answer that the server still holds, in order. */
@@ -22,18 +30,19 @@ export function stepsOf(message) {
 /** The answer to a question as it is stored. */
 export async function answerTo(chat, message) {
   const after = new URLSearchParams({ after: message, page_size: 1 });
-  const { items } = await call(`/api/chats/${encodeURIComponent(chat)}/messages?${after}`);
+  const { items } = await call(`${addressOf(chat)}/messages?${after}`);
   return items[0];
 }
 
 function addressOf(chat, message) {
-  return `/api/chats/${encodeURIComponent(chat)}/messages/${encodeURIComponent(message)}`;
+  const address = `/api/chats/${encodeURIComponent(chat)}`;
+  return message ? `${address}/messages/${encodeURIComponent(message)}` : address;
 }
 
-function post(path, body = {}) {
+function send(method, path, body = {}) {
   const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
   const headers = { "Content-Type": "application/json", "X-CSRFToken": token };
-  return call(path, { method: "POST", headers, body: JSON.stringify(body) });
+  return call(path, { method, headers, body: JSON.stringify(body) });
 }
 
 async function call(path, options = {}) {

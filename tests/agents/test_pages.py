@@ -180,3 +180,41 @@ async def test_a_form_of_another_site_asks_nothing(alice: User, chatting: Chatti
 
     assert [answer.status_code for answer in refused] == [403, 403]
     assert await chatting.messages(chat) == []
+
+
+async def test_a_chat_is_renamed_and_one_without_a_name_is_not(
+    chatting: Chatting, browser: Browser
+) -> None:
+    chat = await chatting.open(title="Towers")
+
+    saved = await browser.fill_in(f"/chats/{chat}/edit", title=" Of stone ")
+    refused = await browser.fill_in(f"/chats/{chat}/edit", title=" ")
+    too_long = await browser.fill_in(f"/chats/{chat}/edit", title="x" * 201)
+
+    assert chat_of(saved) == chat
+    assert [refused.status_code, too_long.status_code] == [400, 400]
+    assert "may not be blank" in refused.text
+    assert 'value="' + "x" * 201 in too_long.text
+    assert '<h1 dir="auto">Of stone</h1>' in await browser.shown(f"/chats/{chat}")
+
+
+async def test_a_chat_is_deleted_with_what_was_asked_in_it(
+    chatting: Chatting, browser: Browser
+) -> None:
+    chat = await chatting.open()
+    await chatting.ask(chat)
+
+    gone = await browser.fill_in(f"/chats/{chat}/edit", do="delete")
+
+    assert gone.headers["location"] == "/chats?project=tower"
+    assert (await browser.get(f"/chats/{chat}")).status_code == 404
+    assert (await chatting.api.get("/api/projects/tower/runs")).json()["items"] == []
+
+
+async def test_chats_that_were_used_last_come_first(chatting: Chatting, browser: Browser) -> None:
+    chats = [chat_of(await browser.fill_in("/chats", content=word)) for word in ("one", "two")]
+    await browser.fill_in(f"/chats/{chats[0]}", content="three")
+
+    listed = re.findall(r'data-chat="([^"]+)"', await browser.shown("/chats"))
+
+    assert listed == chats

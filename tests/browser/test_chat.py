@@ -346,6 +346,38 @@ def test_a_chat_that_is_deleted_says_so_and_takes_no_more_questions(
     expect(page.get_by_label("Your question")).to_be_disabled()
 
 
+def test_a_chat_is_opened_renamed_and_deleted_and_other_tabs_see_it(
+    server: Server, open_page: Open
+) -> None:
+    listed = open_page(f"{server.url}/chats")
+    is_live(listed)
+    expect(listed.get_by_text("You have not asked anything yet")).to_be_visible()
+
+    chat = chat_on(server)
+    titles = listed.locator(".chat-list a")
+    expect(titles).to_have_text(["Towers"])
+    expect(listed.get_by_text("You have not asked anything yet")).to_be_hidden()
+    page, other = chat.look(open_page), chat.look(open_page)
+    page.get_by_label("Your question").fill("Half a question")
+    page.get_by_text("Rename").press("Enter")
+    page.get_by_label("Name").fill("Of stone")
+    page.get_by_label("Name").press("Enter")
+    expect(page.locator(".toast")).to_have_text("Saved")
+    for one in (page, other):
+        expect(one.locator("h1")).to_have_text("Of stone")
+    expect(page.get_by_text("Rename")).to_be_focused()
+    expect(page.get_by_label("Your question")).to_have_value("Half a question")
+    expect(titles).to_have_text(["Of stone"])
+
+    page.get_by_role("button", name="Delete").press("Enter")
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    page.get_by_role("button", name="Delete for good").press("Enter")
+    page.wait_for_url(f"{server.url}/chats?project=default")
+    expect(other.get_by_role("alert")).to_have_text("This chat was deleted")
+    expect(other.get_by_role("button", name="Delete", exact=True)).to_be_disabled()
+    expect(titles).to_have_count(0)
+
+
 def test_the_list_shows_where_an_agent_is_at_work(server: Server, open_page: Open) -> None:
     chat = chat_on(server)
     page = open_page(f"{server.url}/chats")

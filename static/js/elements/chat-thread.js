@@ -9,6 +9,7 @@ import { GAP } from "../stream/reduce.js";
 import { showLocalTime } from "./answer-words.js";
 import "./answer-stream.js";
 import "./chat-box.js";
+import "./chat-header.js";
 
 const TYPES = ["message.created", "agent.run.created", "conversation.updated", "conversation.deleted"];
 const NEAR_END_PX = 60;
@@ -51,6 +52,10 @@ class ChatThread extends HTMLElement {
     return this.querySelector("chat-box");
   }
 
+  get #header() {
+    return document.querySelector("chat-header");
+  }
+
   get #down() {
     return this.querySelector(".thread__down");
   }
@@ -65,8 +70,9 @@ class ChatThread extends HTMLElement {
       case "agent.run.created":
         return this.#takeRun(frame.run);
       case "conversation.updated":
-        return this.#rename(frame.data.conversation.name);
+        return this.#header.show(frame.data.conversation.name);
       case "conversation.deleted":
+        this.#header.close();
         return this.#box.close("This chat was deleted");
       case GAP:
         // What was missed is no longer held as events. The page that the server makes has it all.
@@ -89,11 +95,6 @@ class ChatThread extends HTMLElement {
     const agent = say(exchange, "agent", agentName);
     agent.dataset.hue = hueOf(agentId);
     exchange.querySelector("answer-stream").goOn();
-  }
-
-  #rename(name) {
-    this.closest("main").querySelector("h1").textContent = name;
-    document.title = `${name} · AgentPipe`;
   }
 
   #noteAsked = ({ detail: { message, content } }) => {

@@ -1,6 +1,7 @@
 // <conversation-header conversation="ID"> keeps the name, the state and the figures of a
 // conversation as they are on the server, and sends changes of the name and the notes there.
 
+import { closeMenu, tendMenus } from "../menus.js";
 import { toast } from "../toast.js";
 import { dollars, lasted, thousands } from "./message-figures.js";
 import { showLocalTime } from "./feed-row.js";
@@ -9,21 +10,19 @@ const LOOK_EVERY_MS = 1000;
 
 class ConversationHeader extends HTMLElement {
   #looking = null;
+  #leaveMenus = null;
 
   connectedCallback() {
     document.addEventListener("conversation-event", this.#listen);
-    document.addEventListener("click", this.#closeMenus);
-    this.addEventListener("keydown", this.#leaveMenu);
     this.addEventListener("submit", this.#send);
     showLocalTime(this);
-    this.#makeModal();
+    this.#leaveMenus = tendMenus(this);
   }
 
   disconnectedCallback() {
     document.removeEventListener("conversation-event", this.#listen);
-    document.removeEventListener("click", this.#closeMenus);
-    this.removeEventListener("keydown", this.#leaveMenu);
     this.removeEventListener("submit", this.#send);
+    this.#leaveMenus();
     clearTimeout(this.#looking);
     this.#looking = null;
   }
@@ -99,34 +98,7 @@ class ConversationHeader extends HTMLElement {
     for (const field of form.querySelectorAll("input, textarea")) field.defaultValue = field.value;
     this.#show(conversation);
     toast("Saved");
-    const menu = form.closest(".menu");
-    if (!menu) return;
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  }
-
-  // Menus and the dialog, which open without scripts, too
-
-  #closeMenus = ({ target }) => {
-    for (const menu of this.querySelectorAll(".menu[open]")) {
-      if (!menu.contains(target)) menu.open = false;
-    }
-  };
-
-  #leaveMenu = ({ key, target }) => {
-    const menu = target.closest(".menu[open]");
-    if (key !== "Escape" || !menu) return;
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  };
-
-  #makeModal() {
-    const dialog = this.querySelector("dialog");
-    dialog.removeAttribute("popover");
-    for (const button of this.querySelectorAll("[popovertarget]")) {
-      button.removeAttribute("popovertarget");
-      button.addEventListener("click", () => (dialog.open ? dialog.close() : dialog.showModal()));
-    }
+    closeMenu(form);
   }
 }
 
