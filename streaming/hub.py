@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -27,6 +28,7 @@ RING_BYTES = 1024 * 1024
 # What one follower is handed at a time: if it is stuck, it holds that much and no more.
 BATCH_BYTES = 32 * 1024
 PAGE = 500
+HEARD_AT_ONCE = 50
 LAYER_TIMEOUT_S = 2.0
 LAYER_REST_S = 1.0
 CLOSING_TIMEOUT_S = 3.0
@@ -49,7 +51,8 @@ class Ring:
         self.events: deque[Event] = deque()
         self.size = 0
         self.last = 0
-        self.last_id = START
+        # Of that number, where its event is not in here.
+        self._last_id = START
         self.has_ended = False
         # At the last pulse, in the log.
         self.stood_at = 0
@@ -61,7 +64,11 @@ class Ring:
         self.waiters: set[asyncio.Future[bool]] = set()
 
     def start_at(self, span: log.Span) -> None:
-        self.last, self.last_id, self.has_ended = span.last, span.last_id, span.has_ended
+        self.last, self._last_id, self.has_ended = span.last, span.last_id, span.has_ended
+
+    @property
+    def last_id(self) -> str:
+        return self.events[-1].id if self.events else self._last_id
 
     def after(self, seq: int) -> list[Event] | None:
         """What follows this number, a batch of it; None where it has already left the ring."""
@@ -92,7 +99,7 @@ class Ring:
                 self.size = 0
             self.events.append(event)
             self.size += len(event.payload)
-            self.last, self.last_id, self.has_ended = event.seq, event.id, event.is_final
+            self.last, self.has_ended = event.seq, event.is_final
             came += 1
         self._came(came)
         return True
@@ -101,7 +108,7 @@ class Ring:
         """Forget what is held: the log holds nothing that would follow it."""
         self.events.clear()
         self.size = 0
-        self.last, self.last_id, self.has_ended = last, id_without_event(last), False
+        self.last, self._last_id, self.has_ended = last, id_without_event(last), False
         self.wake()
 
     def wake(self) -> None:
@@ -220,7 +227,9 @@ class Hub:
 
     async def _listen(self) -> None:
         layer = get_channel_layer()
-        while not doorbell.is_being_cancelled():
+        for heard in count(1):
+            if doorbell.is_being_cancelled():
+                return
             try:
                 if self.channel is None:
                     async with asyncio.timeout(LAYER_TIMEOUT_S):
@@ -232,7 +241,8 @@ class Hub:
                 logger.warning("hub.layer_unreachable", reason=repr(error))
                 await asyncio.sleep(LAYER_REST_S)
             # A layer with messages in store may never yield by itself.
-            await asyncio.sleep(0)
+            if heard % HEARD_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def _hear(self, message: doorbell.Message) -> None:
         self.has_heard = True

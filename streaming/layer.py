@@ -7,6 +7,9 @@ from typing import Any
 from channels.exceptions import ChannelFull
 from channels.layers import InMemoryChannelLayer
 
+# What a hub may have left to hear: a transaction may ring for hundreds of topics.
+CAPACITY = 10_000
+
 Message = dict[str, Any]
 
 
@@ -16,6 +19,9 @@ class WithinProcess(InMemoryChannelLayer):
     Here messages are handed over as they are: whoever hears them changes nothing. A membership
     lasts until it is given back.
     """
+
+    def __init__(self, capacity: int = CAPACITY, **options: Any) -> None:
+        super().__init__(capacity=capacity, **options)
 
     async def send(self, channel: str, message: Message) -> None:
         try:
@@ -32,12 +38,16 @@ class WithinProcess(InMemoryChannelLayer):
                 self.channels.pop(channel, None)
 
     async def group_send(self, group: str, message: Message) -> None:
-        for channel in list(self.groups.get(group, ())):
-            # It is a doorbell, and may be lost.
-            with suppress(ChannelFull):
-                await self.send(channel, message)
+        self.hand_over(group, message)
         # Whoever sends much lets those who listen keep up.
         await asyncio.sleep(0)
+
+    def hand_over(self, group: str, message: Message) -> None:
+        """To whoever is in the group, at once."""
+        for channel in self.groups.get(group, ()):
+            # It is a doorbell, and may be lost.
+            with suppress(asyncio.QueueFull):
+                self._queue_of(channel).put_nowait(message)
 
     def _queue_of(self, channel: str) -> "asyncio.Queue[Message]":
         queue: asyncio.Queue[Message] = self.channels.setdefault(

@@ -53,13 +53,7 @@ def publish(event: Publishable, *topics: str) -> None:
         log.Draft(
             topics=topics,
             kind=event.kind,
-            payload=json.dumps(
-                event.payload(),
-                ensure_ascii=False,
-                separators=(",", ":"),
-                allow_nan=False,
-                default=_plain,
-            ),
+            payload=_written(event.payload()),
             subject=event.subject,
             occurred_at=event.occurred_at,
             is_final=event.is_final,
@@ -122,3 +116,9 @@ def _plain(value: object) -> object:
     if isinstance(value, Decimal):
         return float(value)
     raise TypeError(f"{type(value).__name__} has no place in an event")
+
+
+# One for all: to make one takes as long as to use it.
+_written = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain
+).encode
