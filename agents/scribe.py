@@ -82,7 +82,8 @@ class RunScribe:
 
     async def say(self, text: str) -> None:
         text = cleaned(text)
-        self._end_thought()
+        if self._thought:
+            self._end_thought()
         if self._owed:
             if self._owed.startswith(text):
                 self._owed = self._owed[len(text) :]
@@ -95,7 +96,8 @@ class RunScribe:
         if text:
             self.activity = "Answering"
             self._tell_content(text)
-            await self._keep_pace()
+            if self._size > MOST_WAITING:
+                await self.written()
 
     async def think(self, text: str) -> None:
         self.quiet_since = time.monotonic()
@@ -332,7 +334,3 @@ class RunScribe:
             confidence=confidence(text) if text else None,
         )
         self._new.wide.append(events.progress(self.run, shape))
-
-    async def _keep_pace(self) -> None:
-        if self._size > MOST_WAITING:
-            await self.written()

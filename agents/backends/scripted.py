@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from agents.backends import script
 from agents.backends.base import Assignment, Result, Scribe, Todo, Usage
+from agents.backends.metronome import until
 from agents.errors import BackendFailed, BackendUnavailable, ToolFailed
 
 
@@ -61,14 +62,27 @@ async def _play(step: script.Step, number: int, assignment: Assignment, scribe: 
 async def _tell(
     tell: Callable[[str], Awaitable[None]], text: str, paced: script.Say | script.Think
 ) -> None:
-    """By the clock: a piece that took long to tell does not put off those behind it."""
+    """By the clock: what took long to tell does not put off what is behind it.
+
+    Pieces that are due by then are told together, as a vendor's are when they are read late.
+    """
     clock = asyncio.get_running_loop()
+    beat_s = paced.every_ms / 1000
     due = clock.time()
-    for piece in _pieces(text, paced.pieces):
+    piece = ""
+    for next_piece in _pieces(text, paced.pieces):
+        piece += next_piece
+        due += beat_s
+        if not beat_s:
+            await tell(piece)
+        elif due > clock.time():
+            await tell(piece)
+            await until(due)
+        else:
+            continue
+        piece = ""
+    if piece:
         await tell(piece)
-        if paced.every_ms:
-            due += paced.every_ms / 1000
-            await asyncio.sleep(max(0.0, due - clock.time()))
 
 
 def _pieces(text: str, count: int) -> Iterator[str]:
