@@ -1,4 +1,4 @@
-"""The wiring: HTTP to Django, sockets to the consumers, both behind the same door."""
+"""The wiring: files from memory, HTTP to Django, sockets to the consumers, behind the same door."""
 
 import os
 
@@ -13,10 +13,11 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - model
 from agentpipe.api.authentication import SocketAuthentication, is_known  # noqa: E402
 from agentpipe.api.body import BodyLimit  # noqa: E402
 from agentpipe.routing import sockets  # noqa: E402
+from agentpipe.static import StaticFiles  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": BodyLimit(django_application, is_known=is_known),
+        "http": StaticFiles(BodyLimit(django_application, is_known=is_known)),
         "websocket": SocketAuthentication(URLRouter(sockets)),
     }
 )
