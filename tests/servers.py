@@ -1,10 +1,11 @@
-"""`manage.py up` as its users start it: in processes of their own, waited for until they answer."""
+"""`manage.py up` in processes of its own, waited for until they answer."""
 
 import atexit
 import functools
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,14 +15,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
+from tests.prepared import ROOT, Fork, Prepared
 from tests.services import free_port
 
-ROOT = Path(__file__).parents[1]
 WITHIN_S = 30
 KEY = "known-to-the-tests-only"
 
@@ -37,11 +38,16 @@ class Running:
         # Files and no pipes: nobody reads while it runs.
         run = secrets.token_hex(4)
         self._out, self._err = data_dir / f"{run}.out", data_dir / f"{run}.err"
+        self._out.touch()
+        self._err.touch()
+        self.process = self._start(*options, **{**variables, "PORT": str(self.port)})
+
+    def _start(self, *options: str, **variables: str) -> subprocess.Popen[bytes] | Fork:
         with self._out.open("wb") as out, self._err.open("wb") as err:
-            self.process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "manage.py", "up", *options],
                 cwd=ROOT,
-                env=_environment(data_dir, **{**variables, "PORT": str(self.port)}),
+                env=_environment(self.data_dir, **variables),
                 stdout=out,
                 stderr=err,
             )
@@ -66,34 +72,27 @@ class Running:
     def finish(self) -> tuple[int, str, str]:
         """Its exit code and what it said."""
         try:
-            self.process.wait(WITHIN_S)
+            code = self.process.wait(WITHIN_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait()
-        return self.process.returncode, self._out.read_text(), self._err.read_text()
+            code = self.process.wait()
+        return code, self._out.read_text(), self._err.read_text()
 
 
 class Server:
     """A server on a database of its own, which may be killed and started again."""
 
-    def __init__(self, folder: Path, *, is_local: bool) -> None:
-        self.folder = folder
-        self.is_local = is_local
-        self.port = free_port()
+    def __init__(self, *, is_local: bool) -> None:
+        self.place = Place.idle(is_local=is_local)
+        self.folder = self.place.folder
+        self.port = self.place.port
         self.url = f"http://127.0.0.1:{self.port}"
+        self.database_url = self.place.database_url
         self.running: Running | None = None
-        self.name = f"server_{secrets.token_hex(6)}"
-        self.database_url = _url_of(self.name)
-        _ask(f"CREATE DATABASE {self.name} TEMPLATE {_migrated()}")
+        self.place.furnish()
 
     def start(self) -> None:
-        self.running = Running(
-            self.folder,
-            AGENTPIPE_LOCAL="1" if self.is_local else "0",
-            AGENTPIPE_BRIDGE_API_KEY=KEY,
-            DATABASE_URL=self.database_url,
-            PORT=str(self.port),
-        )
+        self.running = Forked(self.place)
         self.running.await_ready()
 
     def kill(self) -> None:
@@ -105,7 +104,7 @@ class Server:
     def discard(self) -> None:
         if self.running is not None:
             self.running.stop()
-        _ask(f"DROP DATABASE {self.name} WITH (FORCE)")
+        self.place.clear()
 
     def admin_password(self) -> str:
         return (self.folder / "admin_password").read_text().strip()
@@ -133,6 +132,57 @@ class Server:
         self.ingest("message.created", conversation_id=conversation_id, **said)
 
 
+class Place:
+    """Where one server after the other runs: with one port, one folder and one database's name."""
+
+    _idle: ClassVar[dict[bool, list["Place"]]] = {True: [], False: []}
+
+    @classmethod
+    def idle(cls, *, is_local: bool) -> "Place":
+        found = cls._idle[is_local]
+        return found.pop() if found else cls(is_local=is_local)
+
+    def __init__(self, *, is_local: bool) -> None:
+        self.is_local = is_local
+        self.folder = Path(tempfile.mkdtemp(prefix="agentpipe-server-"))
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+        self.port = free_port()
+        self.name = f"server_{secrets.token_hex(6)}"
+        self.database_url = _url_of(self.name)
+
+    @functools.cached_property
+    def command(self) -> Prepared:
+        variables = {
+            "AGENTPIPE_LOCAL": "1" if self.is_local else "0",
+            "AGENTPIPE_BRIDGE_API_KEY": KEY,
+            "DATABASE_URL": self.database_url,
+            "PORT": str(self.port),
+        }
+        command = Prepared(_environment(self.folder, **variables))
+        atexit.register(command.stop)
+        return command
+
+    def furnish(self) -> None:
+        template, password = _migrated()
+        _ask(f"CREATE DATABASE {self.name} TEMPLATE {template}")
+        (self.folder / "admin_password").write_text(password)
+
+    def clear(self) -> None:
+        _ask(f"DROP DATABASE {self.name} WITH (FORCE)")
+        for entry in self.folder.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        self._idle[self.is_local].append(self)
+
+
+class Forked(Running):
+    def __init__(self, place: Place) -> None:
+        self._command = place.command
+        super().__init__(place.folder, PORT=str(place.port))
+
+    def _start(self, *options: str, **variables: str) -> Fork:
+        return self._command.start(self._out, self._err)
+
+
 def wait_for(fact: Callable[[], bool]) -> None:
     deadline = time.monotonic() + WITHIN_S
     while not fact():
@@ -141,19 +191,16 @@ def wait_for(fact: Callable[[], bool]) -> None:
 
 
 @functools.cache
-def _migrated() -> str:
-    """A database to copy: what every server would do first is done once."""
+def _migrated() -> tuple[str, str]:
+    """A database to copy, and its admin's password: what a first start does is done once."""
     name = f"migrated_{secrets.token_hex(6)}"
     _ask(f"CREATE DATABASE {name}")
     atexit.register(_ask, f"DROP DATABASE {name} WITH (FORCE)")
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
-            cwd=ROOT,
-            env=_environment(Path(folder), AGENTPIPE_LOCAL="1", DATABASE_URL=_url_of(name)),
-            check=True,
-        )
-    return name
+        first = Running(Path(folder), "--no-worker", DATABASE_URL=_url_of(name))
+        first.await_ready()
+        first.stop()
+        return name, (Path(folder) / "admin_password").read_text()
 
 
 def _environment(data_dir: Path, **variables: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
@@ -52,15 +51,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """A server in local mode: whoever is on this machine needs no login."""
-    yield from _running(tmp_path, is_local=True)
+    yield from _running(is_local=True)
 
 
 @pytest.fixture
-def guarded_server(tmp_path: Path) -> Iterator[Server]:
+def guarded_server() -> Iterator[Server]:
     """A server that wants to know who calls."""
-    yield from _running(tmp_path, is_local=False)
+    yield from _running(is_local=False)
 
 
 @pytest.fixture
@@ -93,8 +92,8 @@ def open_page(browser: Browser) -> Iterator[Open]:
     assert not complaints
 
 
-def _running(folder: Path, *, is_local: bool) -> Iterator[Server]:
-    server = Server(folder, is_local=is_local)
+def _running(*, is_local: bool) -> Iterator[Server]:
+    server = Server(is_local=is_local)
     try:
         server.start()
         yield server

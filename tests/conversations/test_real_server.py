@@ -20,8 +20,8 @@ HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("server"), is_local=True)
+def server() -> Iterator[Server]:
+    server = Server(is_local=True)
     try:
         server.start()
         yield server

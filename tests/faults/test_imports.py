@@ -53,11 +53,8 @@ HOLES += " FROM streaming_entry e WHERE e.topic_id = t.id)"
 
 
 @pytest.fixture
-def servers(tmp_path: Path) -> Iterator[list[Server]]:
-    made = []
-    for name in ("calm", "troubled"):
-        (tmp_path / name).mkdir()
-        made.append(Server(tmp_path / name, is_local=False))
+def servers() -> Iterator[list[Server]]:
+    made = [Server(is_local=False) for _ in ("calm", "troubled")]
     yield made
     for server in made:
         server.discard()

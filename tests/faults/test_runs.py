@@ -191,7 +191,7 @@ def site(
     tmp_path: Path, vendors: FakeVendors, redis_server: RedisServer | GivenRedis
 ) -> Iterator[Site]:
     """Over Redis, as several processes are meant to be run."""
-    server = Server(tmp_path, is_local=True)
+    server = Server(is_local=True)
     variables = {"DATABASE_URL": server.database_url, "REDIS_URL": redis_server.url}
     site = Site(tmp_path, server.database_url, **variables, **vendors.settings)
     site.note_writing()

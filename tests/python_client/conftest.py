@@ -1,7 +1,6 @@
 """A server of its own for the client, and the `agentpipe` command as a process."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,13 +14,12 @@ from tests.servers import KEY, Server
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A test that kills it starts it again."""
-    with tempfile.TemporaryDirectory(prefix="agentpipe-client-") as folder:
-        server = Server(Path(folder), is_local=False)
-        try:
-            server.start()
-            yield server
-        finally:
-            server.discard()
+    server = Server(is_local=False)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.discard()
 
 
 @pytest.fixture
