@@ -47,7 +47,10 @@ def question_for(caller: Caller, message_id: str, *, chat: Chat | None = None) -
 
 def run_for(caller: Caller, run_id: str, *, project: Project | None = None) -> AgentRun:
     """Raises RunNotFound also where it exists and is not for the caller."""
-    run = runs_for(caller, project).filter(public_id=_askable(run_id)).first()
+    runs, name = runs_for(caller, project), _askable(run_id)
+    run = runs.filter(public_id=name).first()
+    if run is None and name:
+        run = runs.filter(outside_id=name).order_by("pk").first()
     if run is None:
         raise RunNotFound
     return run

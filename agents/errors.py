@@ -28,6 +28,10 @@ class RunNotFound(AgentsError):
     """Run not found"""
 
 
+class ProgressNotFound(AgentsError):
+    """No progress is known of this agent"""
+
+
 class RunFinished(AgentsError):
     """It has finished and cannot be cancelled"""
 

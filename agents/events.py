@@ -10,8 +10,9 @@ from django.utils import timezone
 from streaming.events import iso
 
 if TYPE_CHECKING:
-    from agents.backends.base import Todo, Usage
-    from agents.models import AgentRun, AgentStep
+    from agents.backends.base import Todo
+    from agents.models import AgentRun, AgentStep, Progress
+    from agents.progress import Report
     from conversations.models import Message
 
 Json = dict[str, Any]
@@ -37,6 +38,7 @@ RUN_KINDS = frozenset(
         "agent.step.updated",
         "agent.message.appended",
         "agent.progress",
+        "agent.complete",
     }
 )
 
@@ -56,7 +58,7 @@ class StepEvent:
 
 
 def start(run: "AgentRun") -> StepEvent:
-    data: Json = {"status": "processing", "run_id": run.public_id, "agent_id": run.agent_id}
+    data: Json = {"status": "processing", "run_id": run.wire_id, "agent_id": run.agent_id}
     if run.question and run.answer and run.conversation:
         data = {
             "message_id": run.question.public_id,
@@ -162,44 +164,58 @@ def message_appended(run: "AgentRun", message: "Message", shape: Json) -> AgentE
     return AgentEvent(
         kind="agent.message.appended",
         family="message",
-        shape={**shape, "runId": run.public_id},
+        shape={**shape, "runId": run.wire_id},
         subject=run.agent_id,
         occurred_at=message.timestamp,
     )
 
 
-def progress(run: "AgentRun", shape: Json) -> AgentEvent:
-    return AgentEvent(kind="agent.progress", family="progress", shape=shape, subject=run.agent_id)
+def progress(row: "Progress", report: "Report", whole: Json) -> AgentEvent:
+    """`whole` is where its project stands with it, if that is known."""
+    return _of_progress("agent.progress", row, report, whole)
 
 
-def progress_shape(
-    run: "AgentRun",
-    *,
-    usage: "Usage",
-    done: int,
-    total: int,
-    content: str = "",
-    reasoning: str = "",
-    confidence: float | None = None,
-) -> Json:
-    """How far a run is, by the plan it has made; one without a plan is nowhere until its end."""
-    percentage = 100 if run.status == "completed" else round(100 * done / total) if total else 0
-    return {
-        "agentId": run.agent_id,
-        "runId": run.public_id,
-        "status": run.status,
-        "percentage": percentage,
-        "progress": percentage,
-        "currentStep": min(done + 1, total),
-        "totalSteps": total,
-        "estimatedTimeRemaining": None,
-        "tokensUsed": usage.total_tokens,
-        "cost": float(usage.cost),
-        "content": content or None,
-        "reasoning": reasoning or None,
-        "confidence": confidence,
-        "lastUpdated": iso(timezone.now()),
+def complete(row: "Progress", report: "Report", whole: Json) -> AgentEvent:
+    return _of_progress("agent.complete", row, report, whole)
+
+
+def _of_progress(kind: str, row: "Progress", report: "Report", whole: Json) -> AgentEvent:
+    shape = {
+        **progress_shape(row),
+        "progress": plain(row.percentage),
+        "runId": report.run.wire_id if report.run else None,
+        "content": report.content or None,
+        "reasoning": report.reasoning or None,
+        "confidence": report.confidence,
+        **whole,
     }
+    return AgentEvent(
+        kind=kind,
+        family="progress",
+        shape=shape,
+        subject=row.agent_id,
+        occurred_at=report.at,
+    )
+
+
+def progress_shape(row: "Progress") -> Json:
+    return {
+        "agentId": row.agent_id,
+        "status": row.status,
+        "percentage": plain(row.percentage),
+        "currentStep": row.current_step,
+        "totalSteps": row.total_steps,
+        "estimatedTimeRemaining": None if row.remaining_s is None else plain(row.remaining_s),
+        "tokensUsed": row.tokens_used,
+        "cost": float(row.cost),
+        "lastUpdated": iso(row.updated_at),
+    }
+
+
+def plain(number: float) -> float:
+    """With two places at most, and with none where it is whole."""
+    rounded = round(number, 2)
+    return int(rounded) if rounded == int(rounded) else rounded
 
 
 def duration_ms(run: "AgentRun") -> int:
@@ -219,7 +235,7 @@ def usage_shape(run: "AgentRun") -> Json:
 
 def run_shape(run: "AgentRun") -> Json:
     return {
-        "id": run.public_id,
+        "id": run.wire_id,
         "projectId": run.project.slug,
         "agentId": run.agent_id,
         "agentName": run.agent_name,
@@ -248,7 +264,7 @@ def run_shape(run: "AgentRun") -> Json:
 def step_shape(run: "AgentRun", step: "AgentStep") -> Json:
     return {
         "id": step.call_id,
-        "runId": run.public_id,
+        "runId": run.wire_id,
         "agentId": run.agent_id,
         "name": step.name,
         "status": step.status,

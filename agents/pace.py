@@ -1,10 +1,38 @@
 """How long something still takes, by the pace that it has kept so far."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from agents.backends.base import Todo
 
 WHOLE = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far one is in a plan; without a plan that is nowhere, until the end."""
+
+    done: int = 0
+    total: int = 0
+
+    @classmethod
+    def of(cls, plan: "Sequence[Todo]") -> Self:
+        return cls(sum(todo.status == "completed" for todo in plan), len(plan))
+
+    @classmethod
+    def at(cls, percentage: float, *, total: int) -> Self:
+        return cls(round(percentage * total / WHOLE), total)
+
+    @property
+    def percentage(self) -> float:
+        return round(WHOLE * self.done / self.total) if self.total else 0.0
+
+    @property
+    def current_step(self) -> int:
+        return min(self.done + 1, self.total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

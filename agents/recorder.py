@@ -5,6 +5,7 @@ waits for, is written at once; the rest within some milliseconds.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
@@ -13,11 +14,13 @@ import structlog
 from channels.db import database_sync_to_async
 from django.db import InterfaceError, OperationalError
 
+from agents.models import AgentRun
 from agents.scribe import RunScribe
 from agents.working import Entry, record_steps
 
 EVERY_S = 0.04
 AGAIN_S = 0.5
+PROGRESS_EVERY_S = 1.0
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,6 +49,7 @@ class Recorder:
         self._writing: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
         self._wrote_at = float("-inf")
+        self._progress_at: dict[tuple[int, str], float] = {}
 
     def note(self, scribe: RunScribe, *, is_urgent: bool = False) -> None:
         """A scribe has something to be written."""
@@ -54,6 +58,14 @@ class Recorder:
             self._hurry.set()
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
+
+    def is_progress_due(self, run: AgentRun) -> bool:
+        """Of all runs of an agent, one report a second is kept."""
+        agent, now = (run.project_id, run.agent_id), time.monotonic()
+        if now - self._progress_at.get(agent, float("-inf")) < PROGRESS_EVERY_S:
+            return False
+        self._progress_at[agent] = now
+        return True
 
     async def _write(self) -> None:
         try:

@@ -14,6 +14,8 @@ from agents.confidence import confidence
 from agents.errors import RunLost, ToolFailed
 from agents.events import StepEvent
 from agents.models import AgentStep
+from agents.pace import Place
+from agents.progress import Report, passing
 from agents.summaries import cleaned, one_line, storable, summary_of
 from agents.working import Commission, Entry
 
@@ -53,7 +55,8 @@ class RunScribe:
         self._owed = ""
         self._thought = ""
         self._thoughts: set[str] = set()
-        self._todos: Sequence[Todo] = ()
+        # How far it is in its plan.
+        self.place = commission.place
         self._new = Entry(run=self.run, told_before=self.told)
         self._size = 0
         self._wants_checkpoint = False
@@ -110,9 +113,9 @@ class RunScribe:
             self._end_thought()
 
     async def plan(self, items: Sequence[Todo]) -> None:
-        self._todos = items
+        self.place = Place.of(items)
         self._tell(events.plan(items))
-        self._tell_progress()
+        self._tell_progress(is_kept=True)
 
     async def status(self, text: str) -> None:
         self._tell(events.status(cleaned(text)))
@@ -208,7 +211,7 @@ class RunScribe:
             self._start_over("")
         self._end_thought()
         if self._new_text or self._new_reasoning:
-            self._tell_progress()
+            self._tell_progress(is_kept=False)
         while self._in_flight:
             await asyncio.shield(self._in_flight)
         entry, self._new = self._new, Entry(run=self.run, told_before=self.told)
@@ -240,7 +243,7 @@ class RunScribe:
             return None
         now = time.monotonic()
         if self._new_text and now - self._progress_at >= PROGRESS_EVERY_S:
-            self._tell_progress()
+            self._tell_progress(is_kept=self.recorder.is_progress_due(self.run))
         entry = self._new
         if self._wants_checkpoint or (entry.steps and now - self._saved_at >= CHECKPOINT_EVERY_S):
             entry.standing = self.standing(position=entry.told_after)
@@ -318,19 +321,23 @@ class RunScribe:
             self._new_reasoning = thought
             self._add(events.rationale(thought))
 
-    def _tell_progress(self) -> None:
+    def _tell_progress(self, *, is_kept: bool) -> None:
         self._progress_at = time.monotonic()
-        done = sum(todo.status == "completed" for todo in self._todos)
         text = "".join(self._new_text)
         self._new_text.clear()
         reasoning, self._new_reasoning = self._new_reasoning, ""
-        shape = events.progress_shape(
-            self.run,
-            usage=self.usage,
-            done=done,
-            total=len(self._todos),
+        report = Report(
+            project_id=self.run.project_id,
+            agent_id=self.run.agent_id,
+            run=self.run,
+            status=self.run.status,
+            percentage=self.place.percentage,
+            current_step=self.place.current_step,
+            total_steps=self.place.total,
+            tokens_used=self.usage.total_tokens,
+            cost=self.usage.cost,
             content=text,
             reasoning=reasoning,
             confidence=confidence(text) if text else None,
         )
-        self._new.wide.append(events.progress(self.run, shape))
+        self._new.wide.append(report if is_kept else passing(report).events[0])

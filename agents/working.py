@@ -7,19 +7,22 @@ that is repeated, because nobody heard whether it succeeded, is written once.
 Conversations are locked before runs, runs before messages, and topics last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 
-from agents import checkpoint, events, queue
+from agents import checkpoint, events, progress, queue
 from agents.backends.base import Turn, Usage
 from agents.checkpoint import Standing
 from agents.errors import RunLost
 from agents.events import AgentEvent, StepEvent
-from agents.models import AgentRun, AgentStep
+from agents.models import AgentRun, AgentStep, Progress
+from agents.pace import Place
+from agents.progress import Report
 from conversations import hosting
 from conversations.models import Message
 from streaming import replay
@@ -40,6 +43,8 @@ class Commission:
     history: list[Turn]
     steps: dict[str, AgentStep]
     standing: Standing
+    # How far it is in its plan.
+    place: Place = field(default_factory=Place)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,7 +54,7 @@ class Entry:
     run: AgentRun
     told_before: int
     steps: list[StepEvent] = field(default_factory=list)
-    wide: list[AgentEvent] = field(default_factory=list)
+    wide: list[AgentEvent | Report] = field(default_factory=list)
     begun: list[AgentStep] = field(default_factory=list)
     ended: list[AgentStep] = field(default_factory=list)
     standing: Standing | None = None
@@ -92,11 +97,13 @@ def take_up(run_id: int) -> Commission | None:
         standing = standing_of(run)
     run.save(update_fields=["epoch", "status", "started_at", "told"])
     publish(events.run_event(run, "updated"), *topics_of(run))
+    row = _tell_progress(run, tokens_used=usage_of(run).total_tokens, cost=run.cost)
     return Commission(
         run=run,
         history=_history(run),
         steps={step.call_id: step for step in run.steps.all()},
         standing=standing,
+        place=Place.at(row.percentage, total=row.total_steps),
     )
 
 
@@ -169,11 +176,11 @@ def _larger(one: Usage, other: Usage) -> Usage:
 def record_steps(entries: Sequence[Entry]) -> set[int]:
     """Write what is new of many runs, and tell it; says which are no longer this worker's."""
     written, lost = _claim(entries)
+    standings = iter(progress.take(_reports_of(written)))
     for entry in written:
         for event in entry.steps:
             publish(event, entry.run.topic)
-        for wide in entry.wide:
-            publish(wide, *topics_of(entry.run))
+        _publish_wide(entry, standings)
     AgentStep.objects.bulk_create(
         [step for entry in written for step in entry.begun],
         update_conflicts=True,
@@ -183,13 +190,24 @@ def record_steps(entries: Sequence[Entry]) -> set[int]:
     for entry in written:
         for step in entry.ended:
             _end_step(step)
-    standings = [(entry.run.pk, entry.standing) for entry in written if entry.standing]
-    if standings:
-        checkpoint.save(standings)
+    saved = [(entry.run.pk, entry.standing) for entry in written if entry.standing]
+    if saved:
+        checkpoint.save(saved)
     used = [(entry.run.pk, entry.usage) for entry in written if entry.usage]
     if used:
         _save_usage(used)
     return lost
+
+
+def _reports_of(entries: Sequence[Entry]) -> list[Report]:
+    return [wide for entry in entries for wide in entry.wide if isinstance(wide, Report)]
+
+
+def _publish_wide(entry: Entry, standings: Iterator[progress.Standing]) -> None:
+    """Each report as what came of it."""
+    for wide in entry.wide:
+        for event in next(standings).events if isinstance(wide, Report) else [wide]:
+            publish(event, *topics_of(entry.run))
 
 
 def _claim(entries: Sequence[Entry]) -> tuple[list[Entry], set[int]]:
@@ -268,8 +286,7 @@ def finish_run(entry: Entry, *, standing: Standing, error: str = "") -> None:
         raise RunLost
     for event in entry.steps:
         publish(event, run.topic)
-    for wide in entry.wide:
-        publish(wide, *topics_of(run))
+    _publish_wide(entry, iter(progress.take(_reports_of([entry]))))
     run.told = entry.told_after
     for step in entry.ended:
         _end_step(step)
@@ -294,11 +311,24 @@ def end_run(run: AgentRun, *, status: AgentRun.Status, standing: Standing, error
     if run.conversation and run.answer:
         _complete_answer(run, run.answer)
     what = {"completed": "completed", "failed": "failed"}.get(run.status, "updated")
-    if status == AgentRun.Status.COMPLETED:
-        done = events.progress_shape(run, usage=standing.usage, done=0, total=0)
-        publish(events.progress(run, done), *topics_of(run))
+    _tell_progress(run, tokens_used=standing.usage.total_tokens, cost=standing.usage.cost)
     publish(events.run_event(run, what), *topics_of(run))
     queue.call_next(run)
+
+
+def _tell_progress(run: AgentRun, *, tokens_used: int, cost: Decimal) -> Progress:
+    report = Report(
+        project_id=run.project_id,
+        agent_id=run.agent_id,
+        run=run,
+        status=run.status,
+        tokens_used=tokens_used,
+        cost=cost,
+    )
+    (standing,) = progress.take([report])
+    for event in standing.events:
+        publish(event, *topics_of(run))
+    return standing.row
 
 
 def _complete_answer(run: AgentRun, answer: Message) -> None:

@@ -24,6 +24,9 @@ class Notes:
     def note(self, scribe: RunScribe, *, is_urgent: bool = False) -> None:
         self.urgent += is_urgent
 
+    def is_progress_due(self, run: AgentRun) -> bool:
+        return True
+
 
 def a_scribe(notes: Notes | None = None, standing: Standing | None = None) -> RunScribe:
     run = AgentRun(

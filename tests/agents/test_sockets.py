@@ -57,7 +57,7 @@ async def test_a_project_is_told_of_runs_and_not_of_pieces(chatting: Chatting, k
         of_chat = await frames_until(conversation, "agent.run.completed")
 
     told = [frame["type"] for frame in frames]
-    assert [kind for kind in told if kind != "agent.progress"] == [
+    assert [kind for kind in told if kind not in {"agent.progress", "agent.complete"}] == [
         *["message.created", "agent.run.created", "agent.run.updated"],
         *["agent.step.updated", "agent.step.updated"],
         *["message.created", "agent.message.appended", "agent.run.completed"],
@@ -93,7 +93,10 @@ async def test_progress_says_how_far_it_is_and_what_is_new(
         await chatting.ask(chat, *STORY)
         frames = await frames_until(socket, "agent.run.completed")
 
-    *progress, last = [frame["progress"] for frame in frames if frame["type"] == "agent.progress"]
+    first, *progress, last = [
+        frame["progress"] for frame in frames if frame["type"] == "agent.progress"
+    ]
+    assert (first["percentage"], first["totalSteps"], first["status"]) == (0, 0, "running")
     assert (last["percentage"], last["progress"], last["status"]) == (100, 100, "completed")
     assert progress
     for shape in progress:

@@ -21,7 +21,7 @@ OTHERS = {
 }
 # Measured, or a matter of when.
 MEASURED = {"ms", "ms_total", "durationMs", "duration", "processing_time_ms"}
-MEASURED |= {"waiting_for_search", "search_documents"}
+MEASURED |= {"waiting_for_search", "search_documents", "estimatedTimeRemaining"}
 ENDINGS = {"agent.run.completed", "agent.run.failed"}
 
 
