@@ -10,6 +10,8 @@ from agents import events
 from agents.models import AgentRun, AgentStep
 from conversations.models import Conversation, Message
 
+# What the steps of an answer call the states of its run.
+PHASES = {"queued": "pending", "running": "processing", "failed": "error"}
 # The elements that go on with an answer word it alike, in static/js/answer-words.js.
 STATUSES = {
     "pending": "Queued",
@@ -31,24 +33,18 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """A question and the latest attempt at its answer."""
+class Work:
+    """An attempt at an answer."""
 
-    question: Message
-    answer: Message
     run: AgentRun
 
     @property
     def status(self) -> str:
-        return self.answer.status
+        return PHASES.get(self.run.status, self.run.status)
 
     @property
     def status_words(self) -> str:
         return STATUSES[self.status]
-
-    @property
-    def is_finished(self) -> bool:
-        return self.run.is_finished
 
     @property
     def can_be_retried(self) -> bool:
@@ -56,14 +52,17 @@ class Exchange:
 
     @property
     def doing(self) -> str:
-        if not self.is_finished:
+        if not self.run.is_finished:
             return "Waits for its turn" if self.status == "pending" else self.status_words
         return work(events.duration_ms(self.run), self.run.tool_calls)
 
     @property
+    def took(self) -> str:
+        return duration(events.duration_ms(self.run))
+
+    @property
     def text(self) -> str:
-        # Of an answer that is tried again it is what the last attempt said.
-        return self.answer.content if self.is_finished else ""
+        return self.run.output if self.run.is_finished else ""
 
     @property
     def tools(self) -> list[Tool]:
@@ -73,6 +72,14 @@ class Exchange:
     def spent(self) -> str:
         tokens = self.run.input_tokens + self.run.output_tokens
         return spent(tokens, self.run.cost, is_estimated=self.run.is_estimated)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A question and the latest attempt at its answer."""
+
+    question: Message
+    work: Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +100,9 @@ def part_of(conversation: Conversation, *, before: int | None, size: int) -> Par
     shown = newest_first[:size][::-1]
     latest = {run.question_id: run for run in _runs_of(shown)}
     return Part(
-        exchanges=[_exchange(question, latest[question.pk]) for question in shown],
+        exchanges=[
+            Exchange(question=question, work=Work(run=latest[question.pk])) for question in shown
+        ],
         earlier=shown[0].sequence_number if len(newest_first) > size else None,
     )
 
@@ -101,12 +110,7 @@ def part_of(conversation: Conversation, *, before: int | None, size: int) -> Par
 def _runs_of(questions: Sequence[Message]) -> QuerySet[AgentRun]:
     """The latest attempt at an answer comes last."""
     runs = AgentRun.objects.filter(question__in=[question.pk for question in questions])
-    return runs.select_related("answer").prefetch_related("steps").order_by("pk")
-
-
-def _exchange(question: Message, run: AgentRun) -> Exchange:
-    assert run.answer is not None
-    return Exchange(question=question, answer=run.answer, run=run)
+    return runs.prefetch_related("steps").order_by("pk")
 
 
 def work(took_ms: int, tool_calls: int) -> str:

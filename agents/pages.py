@@ -56,7 +56,7 @@ class ChatsPage(ChatDoor):
 
     def post(self, request: Request) -> HttpResponseBase:
         project = _project(request)
-        asked = _Asked(request)
+        asked = Question(request)
         if asked.complaint:
             return self.shown(request, asked=asked)
         person = services.person_named(project, _name_of(caller_of(request)))
@@ -65,7 +65,7 @@ class ChatsPage(ChatDoor):
         services.ask(chat, content=asked.content)
         return _to(chat)
 
-    def shown(self, request: Request, *, asked: "_Asked | None" = None) -> Response:
+    def shown(self, request: Request, *, asked: "Question | None" = None) -> Response:
         project = _project(request)
         page = max(_number(request, "page") or 1, 1)
         chats = _chats(project, request)[(page - 1) * CHATS_A_PAGE : page * CHATS_A_PAGE + 1]
@@ -101,7 +101,7 @@ class ChatPage(ChatDoor):
         elif "retry" in given:
             _retry(caller, chat, str(given["retry"]))
         else:
-            asked = _Asked(request)
+            asked = Question(request)
             if asked.complaint:
                 return self.shown(request, chat, asked=asked)
             services.ask(chat, content=asked.content)
@@ -147,7 +147,7 @@ class ChatEditPage(ChatPage):
         return _to(chat)
 
 
-class _Asked:
+class Question:
     """The question of a form, and what is wrong with it."""
 
     def __init__(self, request: Request) -> None:

@@ -19,7 +19,8 @@ from agents.serializers import (
     RunSerializer,
     StepSerializer,
 )
-from agents.views import checked, steps_since
+from agents.story import events_of
+from agents.views import MOST_EVENTS, checked
 from conversations.access import caller_of, project_for
 from conversations.api import lists
 from conversations.api.lists import CURSORS, PAGING
@@ -127,8 +128,9 @@ class RunEventsView(RunDoor):
         responses=StepSerializer(many=True),
     )
     def get(self, request: Request, project: str, run: str) -> Response:
-        topic = self.run_of(request, project, run).topic
-        return Response(steps_since(topic, request.query_params.get("since")))
+        found = self.run_of(request, project, run)
+        told = events_of(found, request.query_params.get("since"), limit=MOST_EVENTS)
+        return Response([wire.step_shape(event) for event in told])
 
 
 class CommandCenterView(APIView):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from agents import dashboard, pages, run_views, views
+from agents import dashboard, pages, run_pages, run_views, views
 
 MESSAGE = "api/chats/<str:chat_id>/messages/<str:message_id>"
 RUN = "api/projects/<str:project>/runs/<str:run>"
@@ -12,6 +12,8 @@ urlpatterns = [
     path("chats", pages.ChatsPage.as_view(), name="chat"),
     path("chats/<str:chat_id>", pages.ChatPage.as_view(), name="chat-page"),
     path("chats/<str:chat_id>/edit", pages.ChatEditPage.as_view(), name="chat-edit"),
+    path("runs", run_pages.RunsPage.as_view(), name="runs"),
+    path("runs/<str:run>", run_pages.RunPage.as_view(), name="run"),
     path("api/agents", views.AgentsView.as_view()),
     path("api/users/<str:user_id>", views.UserView.as_view()),
     path("api/users/<str:user_id>/chats", views.UserChatsView.as_view()),

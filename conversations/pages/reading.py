@@ -25,8 +25,6 @@ from conversations.pages.window import window_of
 from conversations.services import delete_conversation, edit_conversation
 from streaming import replay
 
-REPLAY_SPEEDS = (1, 2, 5, 10, 20)
-
 
 @extend_schema(exclude=True)
 class ConversationPage(APIView):
@@ -51,6 +49,7 @@ class ConversationPage(APIView):
                 "project": found.project,
                 "projects": projects_of(caller).filter(pk=found.project_id),
                 "conversation": found,
+                "is_active": found.status == Conversation.Status.ACTIVE,
                 "is_estimate": found.source == "cli",
                 "took_ms": totals_shape(found)["totalDuration"],
                 "participants": found.participants.all(),
@@ -59,7 +58,6 @@ class ConversationPage(APIView):
                 "window": window_of(request, found),
                 "timeline": timeline_of(found),
                 "formats": FORMATS,
-                "speeds": REPLAY_SPEEDS,
             },
             template_name="conversations/conversation.html",
         )

@@ -1,4 +1,6 @@
-// What pages of chats ask of the server. Whatever fails, fails with a sentence for the reader.
+// What pages of chats and runs ask of the server. Whatever fails, fails with a sentence for the reader.
+
+import { START } from "./stream/resume.js";
 
 const ANSWERED_WITHIN_MS = 30_000;
 
@@ -25,6 +27,18 @@ export function retry(chat, message) {
 /** All steps of an answer that the server still holds, in order. */
 export function stepsOf(message) {
   return call(`/api/messages/${encodeURIComponent(message)}/events`);
+}
+
+/** All steps of a run that the server still holds, in order. */
+export async function stepsOfRun(project, run) {
+  const address = `/api/projects/${encodeURIComponent(project)}/runs/${encodeURIComponent(run)}/events`;
+  const steps = [];
+  for (;;) {
+    const since = steps.at(-1)?.id ?? START;
+    const next = await call(`${address}?${new URLSearchParams({ since })}`);
+    if (!next.length) return steps;
+    steps.push(...next.map((step) => ({ ...step, timestamp: step.ts })));
+  }
 }
 
 /** The answer to a question as it is stored. */

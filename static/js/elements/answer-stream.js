@@ -4,45 +4,29 @@
 
 import * as chats from "../chat.js";
 import { follow } from "../live.js";
-import { activityOf, emptyAnswer, isFinished, reduceAnswer } from "../stream/answer.js";
+import { isFinished } from "../stream/answer.js";
 import { START } from "../stream/resume.js";
 import { toast } from "../toast.js";
-import { showPlan, showThoughts, showTools } from "./answer-work.js";
-import { elapsedWords, PHASES, spentWords, workWords } from "./answer-words.js";
-import "./markdown-text.js";
-
-const SECOND_MS = 1000;
+import { AnswerView } from "./answer-view.js";
 
 class AnswerStream extends HTMLElement {
-  #state = emptyAnswer;
-  #shown = null; // the part of the state that stands in the page
-  #said = ""; // what has come of its content since then
+  #view = new AnswerView(this, { onDrawn: (...how) => this.#noteDrawn(...how) });
   #since = START;
   #leave = null;
   #mayGoOn = false; // another attempt was announced while this one was still followed
-  #drawing = null;
-  #clock = null;
-  #isOpenedByReader = false;
-  #isOpenedByUs = false;
 
   connectedCallback() {
     this.#form.addEventListener("submit", this.#act);
-    this.#part("copy").addEventListener("click", this.#copy);
-    this.#part("work").addEventListener("toggle", this.#learnSteps);
-    this.#part("work").firstElementChild.addEventListener("click", this.#noteReader);
-    this.#part("copy").hidden = !navigator.clipboard || !this.#text.text;
+    this.#view.part("work").addEventListener("toggle", this.#learnSteps);
+    this.#view.wake();
     if (!this.isFinished) this.#follow();
   }
 
   disconnectedCallback() {
     this.#form.removeEventListener("submit", this.#act);
-    this.#part("copy").removeEventListener("click", this.#copy);
-    this.#part("work").removeEventListener("toggle", this.#learnSteps);
-    this.#part("work").firstElementChild.removeEventListener("click", this.#noteReader);
+    this.#view.part("work").removeEventListener("toggle", this.#learnSteps);
+    this.#view.sleep();
     this.#stopFollowing();
-    clearInterval(this.#clock);
-    cancelAnimationFrame(this.#drawing);
-    this.#drawing = null;
   }
 
   get isFinished() {
@@ -67,14 +51,6 @@ class AnswerStream extends HTMLElement {
     return this.querySelector("form");
   }
 
-  get #text() {
-    return this.#part("text");
-  }
-
-  #part(name) {
-    return this.querySelector(`[data-part="${name}"]`);
-  }
-
   // What comes
 
   #follow() {
@@ -88,13 +64,8 @@ class AnswerStream extends HTMLElement {
   }
 
   #take = (frame) => {
-    const before = this.#state;
     this.#since = frame.id ?? this.#since;
-    this.#state = reduceAnswer(before, frame);
-    if (this.#state.restarts !== before.restarts) this.#said = "";
-    // Pieces as they come: those cut out of the whole would keep alive each whole they are cut from.
-    else if (this.#state.content !== before.content) this.#said += frame.md;
-    this.#drawSoon();
+    this.#view.take(frame);
   };
 
   #noteConnection = ({ phase, reason }) => {
@@ -105,100 +76,36 @@ class AnswerStream extends HTMLElement {
     if (reason === "ended" && mayGoOn) this.#follow();
   };
 
-  // What is shown
-
-  #drawSoon() {
-    this.#drawing ??= requestAnimationFrame(() => {
-      this.#drawing = null;
-      this.#draw();
-    });
-  }
-
-  #draw() {
-    const { phase, error, usage } = this.#state;
-    const isOther = phase !== this.#shown?.phase;
+  #noteDrawn(state, { isOther }) {
+    const { phase, isPartial } = state;
     const isNews = phase !== this.getAttribute("status");
-    if (isOther) this.#drawPhase();
-    this.#say("doing", doingWords(this.#state));
-    this.#drawWork();
-    this.#drawText();
-    this.#say("error", error ?? "");
-    this.#say("spent", spentWords(usage));
-    if (isOther) this.#drawControls();
-    this.#shown = this.#state;
-    if (isNews) this.#tell();
-  }
-
-  #drawPhase() {
-    const { phase } = this.#state;
-    this.setAttribute("status", phase);
-    const badge = this.#part("badge");
-    badge.dataset.status = phase;
-    badge.textContent = PHASES[phase] ?? phase;
-    badge.hidden = phase === "completed";
-    this.#text.setAttribute("aria-busy", !isFinished(this.#state));
-    clearInterval(this.#clock);
-    if (phase === "processing") this.#clock = setInterval(this.#drawClock, SECOND_MS);
-    else this.#part("clock").textContent = "";
-  }
-
-  #drawClock = () => {
-    // The clocks of server and reader may differ.
-    const elapsedMs = Math.max(Date.now() - this.#state.startedAt, 0);
-    this.#part("clock").textContent = elapsedWords(elapsedMs);
-  };
-
-  #drawWork() {
-    const { plan, toolCalls, thoughts } = this.#state;
-    if (plan !== this.#shown?.plan) showPlan(this.#part("plan"), plan);
-    if (toolCalls !== this.#shown?.toolCalls) showTools(this.#part("tools"), toolCalls);
-    if (thoughts !== this.#shown?.thoughts) showThoughts(this.#part("thinking"), thoughts);
-    if (this.#isOpenedByReader) return;
-    const work = this.#part("work");
-    if (plan.length && !isFinished(this.#state)) work.open = this.#isOpenedByUs = true;
-    else if (this.#isOpenedByUs && !isInUse(work)) work.open = this.#isOpenedByUs = false;
-  }
-
-  #drawText() {
-    const { restarts, isPartial } = this.#state;
-    if (restarts !== this.#shown?.restarts) this.#text.text = "";
-    if (this.#said) this.#text.write(this.#said);
-    this.#said = "";
-    if (!isFinished(this.#state)) return;
-    this.#text.close();
-    if (isPartial) this.#showStored();
+    if (isNews) this.setAttribute("status", phase);
+    if (isOther) this.#showWays(state);
+    if (isOther && isPartial && isFinished(state)) this.#showStored();
+    if (isNews) this.#tell(state);
   }
 
   /** The server no longer holds the steps that the answer began with, but it holds the answer. */
   async #showStored() {
     try {
-      this.#text.text = (await chats.answerTo(this.#chat, this.#message)).content;
+      this.#view.part("text").text = (await chats.answerTo(this.#chat, this.#message)).content;
     } catch (error) {
-      this.#say("error", error.message);
+      this.#view.say("error", error.message);
     }
   }
 
-  #drawControls() {
-    const { phase, content } = this.#state;
+  #showWays(state) {
     const focused = document.activeElement;
-    this.#part("stop").hidden = isFinished(this.#state);
-    this.#part("retry").hidden = phase !== "error" && phase !== "cancelled";
-    this.#part("copy").hidden = !navigator.clipboard || !content || !isFinished(this.#state);
+    this.#view.part("stop").hidden = isFinished(state);
+    this.#view.part("retry").hidden = state.phase !== "error" && state.phase !== "cancelled";
     // Who pressed a button that goes away comes to the one in its place.
     const isLeft = this.#form.contains(focused) && focused.hidden;
     if (isLeft) this.#form.querySelector("button:not([hidden])")?.focus();
   }
 
-  #say(name, words) {
-    const place = this.#part(name);
-    if (place.textContent !== words) place.textContent = words;
-    place.hidden = !words;
-  }
-
   /** Whoever hears the page hears the start and the end of an answer, and not each piece. */
-  #tell() {
-    const agent = this.#part("agent").textContent;
-    const { phase, error, content } = this.#state;
+  #tell({ phase, error, content }) {
+    const agent = this.#view.part("agent").textContent;
     const detail = { agent, phase, error, content };
     this.dispatchEvent(new CustomEvent("answer-told", { bubbles: true, detail }));
   }
@@ -221,44 +128,16 @@ class AnswerStream extends HTMLElement {
     }
   };
 
-  #copy = async () => {
-    try {
-      await navigator.clipboard.writeText(this.#text.text);
-      toast("Copied");
-    } catch {
-      toast("The browser does not let the page copy: mark the text and copy it by hand");
-    }
-  };
-
-  #noteReader = () => {
-    this.#isOpenedByReader = true;
-  };
-
   /** Of an answer that had ended before the page was made, the page does not know how it came about. */
   #learnSteps = async () => {
-    if (this.#shown || !this.#part("work").open) return;
+    if (this.#view.isDrawn || !this.#view.part("work").open) return;
     try {
       const steps = await chats.stepsOf(this.#message);
-      if (this.#shown) return;
-      const state = steps.reduce(reduceAnswer, emptyAnswer);
-      showPlan(this.#part("plan"), state.plan);
-      showThoughts(this.#part("thinking"), state.thoughts);
+      if (!this.#view.isDrawn) this.#view.learn(steps);
     } catch (error) {
       toast(error.message, { tone: "bad" });
     }
   };
-}
-
-function doingWords(state) {
-  if (isFinished(state)) return workWords(state);
-  return state.phase === "pending" ? "Waits for its turn" : activityOf(state);
-}
-
-/** Somebody is in there: by keyboard, or with something marked. */
-function isInUse(place) {
-  const selection = getSelection();
-  const hasMarked = !selection.isCollapsed && selection.containsNode(place, true);
-  return hasMarked || place.contains(document.activeElement);
 }
 
 customElements.define("answer-stream", AnswerStream);

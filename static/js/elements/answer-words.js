@@ -6,6 +6,7 @@ const dates = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 
 const LEAST_COST = 0.0001;
 const MINUTE_MS = 60_000;
+const SAID_OF_ANSWER = 300;
 
 export const PHASES = {
   pending: "Queued",
@@ -41,6 +42,26 @@ export function spentWords(usage) {
     told.push(isEstimated ? `${words} (estimate)` : words);
   }
   return told.join(" · ");
+}
+
+/** What somebody who does not see it hears of it; nothing where there is nothing new. */
+export function announcement({ agent, phase, error, content }) {
+  switch (phase) {
+    case "processing":
+      return `${agent} is answering`;
+    case "completed":
+      return `${agent} has answered: ${beginningOf(content)}`;
+    case "error":
+      return `${agent} has failed: ${error ?? ""}`;
+    case "cancelled":
+      return `${agent} was stopped`;
+    default:
+      return "";
+  }
+}
+
+function beginningOf(content) {
+  return content.length <= SAID_OF_ANSWER ? content : `${content.slice(0, SAID_OF_ANSWER)}…`;
 }
 
 /** The server wrote the time in UTC; the reader's own zone is known here only. */

@@ -6,14 +6,13 @@
 import { hueOf } from "../hue.js";
 import { follow } from "../live.js";
 import { GAP } from "../stream/reduce.js";
-import { showLocalTime } from "./answer-words.js";
+import { announcement, showLocalTime } from "./answer-words.js";
 import "./answer-stream.js";
 import "./chat-box.js";
 import "./chat-header.js";
 
 const TYPES = ["message.created", "agent.run.created", "conversation.updated", "conversation.deleted"];
 const NEAR_END_PX = 60;
-const SAID_OF_ANSWER = 300;
 
 class ChatThread extends HTMLElement {
   #since = null;
@@ -155,25 +154,6 @@ class ChatThread extends HTMLElement {
     const words = announcement(detail);
     if (words) this.querySelector(".thread__news").textContent = words;
   };
-}
-
-function announcement({ agent, phase, error, content }) {
-  switch (phase) {
-    case "processing":
-      return `${agent} is answering`;
-    case "completed":
-      return `${agent} has answered: ${beginningOf(content)}`;
-    case "error":
-      return `${agent} has failed: ${error ?? ""}`;
-    case "cancelled":
-      return `${agent} was stopped`;
-    default:
-      return "";
-  }
-}
-
-function beginningOf(content) {
-  return content.length <= SAID_OF_ANSWER ? content : `${content.slice(0, SAID_OF_ANSWER)}…`;
 }
 
 function say(exchange, part, words) {

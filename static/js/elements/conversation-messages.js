@@ -14,6 +14,8 @@ import { compare, momentOf, placeOf, placeOfMessage, textOf } from "./message-ro
 import { MOST_MESSAGES } from "./message-window.js";
 
 const A_FRAME_MS = 8;
+const REPLAYED_BEFORE = 20;
+const TELLS_OF_END = new Set(["conversation.completed", "conversation.interrupted"]);
 const TELLS_OF_MESSAGE = new Set(["message.created", "agent.message.appended"]);
 
 class ConversationMessages extends HTMLElement {
@@ -46,12 +48,16 @@ class ConversationMessages extends HTMLElement {
     this.#drawing = null;
   }
 
+  get #pages() {
+    return new MessagePages(this.getAttribute("conversation"));
+  }
+
   #wake() {
     this.#since = this.getAttribute("since");
     this.#reader = new MessageReader({
       list: this.querySelector(".messages"),
       template: this.querySelector("template"),
-      pages: new MessagePages(this.getAttribute("conversation")),
+      pages: this.#pages,
       isEstimate: this.hasAttribute("estimate"),
       hasEarlier: this.hasAttribute("earlier"),
       hasLater: this.hasAttribute("later"),
@@ -80,21 +86,34 @@ class ConversationMessages extends HTMLElement {
 
   // While it is played again, neither scrolling nor events bring messages
 
-  beginReplay(messages) {
+  stage = {
+    span: () => this.querySelector("conversation-timeline").span,
+    at: async (moment, size) => {
+      const next = await this.#pages.at(moment, size);
+      const { items: earlier } = await this.#pages.before(next.items[0]?.id ?? "", REPLAYED_BEFORE);
+      return { ...next, earlier };
+    },
+    after: (id, size) => this.#pages.after(id, size),
+    begin: (earlier) => this.#beginReplay(earlier),
+    show: (message) => this.#replay(message),
+    end: (moment) => this.#endReplay(moment),
+  };
+
+  #beginReplay(messages) {
     this.#isReplaying = true;
     this.#reader.show(messages, { hasEarlier: false, hasLater: false });
     this.#reader.scrollToEnd();
     this.#drawSoon();
   }
 
-  replay(message) {
+  #replay(message) {
     const goesAlong = this.#reader.isAtEnd;
     this.#reader.append([message]);
     if (goesAlong) this.#reader.scrollToEnd();
     this.#drawSoon();
   }
 
-  endReplay(moment) {
+  #endReplay(moment) {
     this.#isReplaying = false;
     return this.goToMoment(moment);
   }
@@ -108,6 +127,8 @@ class ConversationMessages extends HTMLElement {
     const isFlooded = this.#waiting.length > MOST_MESSAGES && !this.#reader.isBusy;
     if (isFlooded && !this.#isReplaying) this.#leaveOut();
     if (frame.type === GAP) this.#catchUp();
+    // What has ended while one looked on can be played again, too.
+    if (TELLS_OF_END.has(frame.type)) this.querySelector("replay-player")?.show();
     this.dispatchEvent(new CustomEvent("conversation-event", { bubbles: true, detail: frame }));
     this.#drawSoon();
   };

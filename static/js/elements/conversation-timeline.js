@@ -1,7 +1,7 @@
 // <conversation-timeline data-first="TIME" data-last="TIME"> shows where in time one reads, and
 // goes to a time: by the field, in the reader's own zone, or by a press on the bars.
 
-import { momentAt, shareAt } from "./conversation-clock.js";
+import { momentAt, shareAt } from "./replay-clock.js";
 
 const MINUTE_MS = 60_000;
 

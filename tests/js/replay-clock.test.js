@@ -6,7 +6,7 @@ import {
   momentAt,
   shareAt,
   waitBetween,
-} from "../../static/js/elements/conversation-clock.js";
+} from "../../static/js/elements/replay-clock.js";
 
 test("messages come as far apart as they did, and faster when played faster", () => {
   assert.equal(waitBetween(1000, 3000, 1), 2000);

@@ -1,38 +1,46 @@
-// <conversation-replay> plays what is over again as it happened: message by message, each as long
+// <replay-player stage="ID"> plays what is over again as it happened: item by item, each as long
 // after the one before it as it came, but for long pauses. The scrubber is the time it took.
+//
+// Where it is shown is a stage, which the element of that id has as `stage`:
+//
+//   span()              the first and the last moment, {first, last}
+//   at(moment, size)    what had come by then, and the first of what comes: {earlier, items, has_more}
+//   after(id, size)     what follows one of them: {items, has_more}
+//   begin(earlier)      show these only
+//   show(item)          and now this one; each has an id and a timestamp
+//   end(moment)         all is as it was
 
 import { toast } from "../toast.js";
-import { momentAt, shareAt, waitBetween } from "./conversation-clock.js";
-import { MessagePages } from "./message-pages.js";
+import { momentAt, shareAt, waitBetween } from "./replay-clock.js";
 
 const PAGE = 50;
 const FEW_LEFT = 20;
-const BEFORE = 20;
 const STEPS = 1000;
 const SCRUBBED_FOR_MS = 150;
 
 const times = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
-class ConversationReplay extends HTMLElement {
-  #messages = null;
-  #pages = null;
+class ReplayPlayer extends HTMLElement {
   #queue = []; // what comes next
   #hasMore = false;
   #isAsking = false;
-  #lastId = ""; // of the message that came last, or waits last
-  #moment = null; // of the message that came last
+  #lastId = ""; // of what came last, or waits last
+  #moment = null; // of what came last
   #isPlaying = false;
   #timer = null;
+  #due = 0; // when the next of the queue is shown
   #run = 0; // counts the places from which it was played
 
   connectedCallback() {
-    this.#messages = this.closest("conversation-messages");
-    this.#pages = new MessagePages(this.#messages.getAttribute("conversation"));
-    this.hidden = this.#messages.hasAttribute("active");
     this.addEventListener("click", this.#press);
     this.#part("moment").addEventListener("input", this.#scrub);
     this.#part("speed").addEventListener("change", this.#goOn);
-    document.addEventListener("conversation-event", this.#listen);
+    this.hidden = this.hasAttribute("waits");
+  }
+
+  /** What it waited for has ended. */
+  show() {
+    this.hidden = false;
   }
 
   disconnectedCallback() {
@@ -40,21 +48,15 @@ class ConversationReplay extends HTMLElement {
     this.removeEventListener("click", this.#press);
     this.#part("moment").removeEventListener("input", this.#scrub);
     this.#part("speed").removeEventListener("change", this.#goOn);
-    document.removeEventListener("conversation-event", this.#listen);
   }
 
-  get #span() {
-    return this.#messages.querySelector("conversation-timeline").span;
+  get #stage() {
+    return document.getElementById(this.getAttribute("stage")).stage;
   }
 
   #part(name) {
     return this.querySelector(`[data-part="${name}"]`);
   }
-
-  /** What has ended while one looked on can be played again, too. */
-  #listen = ({ detail: { type } }) => {
-    if (["conversation.completed", "conversation.interrupted"].includes(type)) this.hidden = false;
-  };
 
   #press = (event) => {
     const name = event.target.closest("button")?.dataset.part;
@@ -68,7 +70,7 @@ class ConversationReplay extends HTMLElement {
     this.#part("player").hidden = false;
     this.#part("play").focus();
     this.#isPlaying = true;
-    await this.#playFrom(this.#span.first);
+    await this.#playFrom(this.#stage.span().first);
   }
 
   async #stop() {
@@ -76,43 +78,39 @@ class ConversationReplay extends HTMLElement {
     this.#run += 1;
     this.#part("start").hidden = false;
     this.#part("player").hidden = true;
-    await this.#messages.endReplay(this.#moment ?? this.#span.first);
+    await this.#stage.end(this.#moment ?? this.#stage.span().first);
     this.#part("start").focus({ preventScroll: true });
   }
 
   #setPlaying(isPlaying) {
     this.#isPlaying = isPlaying;
     // From its end it begins anew.
-    if (isPlaying && !this.#queue.length && !this.#hasMore) this.#playFrom(this.#span.first);
+    if (isPlaying && !this.#queue.length && !this.#hasMore) this.#playFrom(this.#stage.span().first);
     else this.#goOn();
   }
 
   #scrub = () => {
     clearTimeout(this.#timer);
-    const moment = momentAt(this.#part("moment").value / STEPS, this.#span);
+    const moment = momentAt(this.#part("moment").value / STEPS, this.#stage.span());
     this.#tell(moment);
     this.#timer = setTimeout(() => this.#playFrom(moment), SCRUBBED_FOR_MS);
   };
 
-  /** Show what had been said up to a moment, and go on from there. */
+  /** Show what had come up to a moment, and go on from there. */
   async #playFrom(moment) {
     clearTimeout(this.#timer);
     this.#run += 1;
     this.#queue = [];
-    await this.#ask(async () => {
-      const next = await this.#pages.at(moment, PAGE);
-      const before = await this.#pages.before(next.items[0]?.id ?? "", BEFORE);
-      return { next, earlier: before.items };
-    }, ({ next, earlier }) => {
+    await this.#ask(() => this.#stage.at(moment, PAGE), ({ earlier, ...next }) => {
       this.#moment = earlier.length ? moment : null;
       this.#lastId = earlier.at(-1)?.id ?? "";
-      this.#messages.beginReplay(earlier);
+      this.#stage.begin(earlier);
       this.#enqueue(next);
     });
   }
 
   #askForMore() {
-    return this.#ask(() => this.#pages.after(this.#lastId, PAGE), (next) => this.#enqueue(next));
+    return this.#ask(() => this.#stage.after(this.#lastId, PAGE), (next) => this.#enqueue(next));
   }
 
   /** What was asked for another place is dropped. */
@@ -126,7 +124,7 @@ class ConversationReplay extends HTMLElement {
     } catch {
       if (run !== this.#run) return;
       this.#isPlaying = false;
-      toast("The messages could not be loaded");
+      toast("What comes next could not be loaded", { tone: "bad" });
     }
     this.#isAsking = false;
     this.#goOn();
@@ -139,32 +137,51 @@ class ConversationReplay extends HTMLElement {
   }
 
   #goOn = () => {
+    this.#due = performance.now();
+    this.#waitForNext();
+  };
+
+  #waitForNext() {
     clearTimeout(this.#timer);
     const wantsMore = this.#hasMore && this.#queue.length < FEW_LEFT;
     if (this.#isPlaying && wantsMore && !this.#isAsking) this.#askForMore();
     if (!this.#queue.length && !this.#isAsking) this.#isPlaying = false;
     this.#part("play").textContent = this.#isPlaying ? "Pause" : "Play";
-    this.#tell(this.#moment ?? this.#span.first);
+    this.#tell(this.#moment ?? this.#stage.span().first);
     if (!this.#isPlaying || !this.#queue.length) return;
+    this.#due += this.#waitForFirst();
+    this.#timer = setTimeout(this.#step, this.#due - performance.now());
+  }
+
+  #waitForFirst() {
     const speed = Number(this.#part("speed").value);
-    const next = Date.parse(this.#queue[0].timestamp);
-    this.#timer = setTimeout(this.#step, waitBetween(this.#moment, next, speed));
+    return waitBetween(this.#moment, Date.parse(this.#queue[0].timestamp), speed);
+  }
+
+  /** A timer is late by some milliseconds: what fell due with it comes along. */
+  #step = () => {
+    const now = performance.now();
+    this.#showNext();
+    while (this.#queue.length && this.#due + this.#waitForFirst() <= now) {
+      this.#due += this.#waitForFirst();
+      this.#showNext();
+    }
+    this.#waitForNext();
   };
 
-  #step = () => {
-    const message = this.#queue.shift();
-    this.#moment = Date.parse(message.timestamp);
-    this.#messages.replay(message);
-    this.#goOn();
-  };
+  #showNext() {
+    const item = this.#queue.shift();
+    this.#moment = Date.parse(item.timestamp);
+    this.#stage.show(item);
+  }
 
   #tell(moment) {
     const scrubber = this.#part("moment");
     const words = times.format(moment);
-    scrubber.value = Math.round(shareAt(moment, this.#span) * STEPS);
+    scrubber.value = Math.round(shareAt(moment, this.#stage.span()) * STEPS);
     scrubber.setAttribute("aria-valuetext", words);
     this.#part("time").textContent = words;
   }
 }
 
-customElements.define("conversation-replay", ConversationReplay);
+customElements.define("replay-player", ReplayPlayer);

@@ -1,9 +1,9 @@
-// When a conversation that is played again shows its messages: as they came, but nobody waits for
-// long. Pure; times in milliseconds.
+// When what is played again shows its items: as they came, but nobody waits for long. Pure; times
+// in milliseconds.
 
 export const LONGEST_PAUSE_MS = 4000;
 
-/** How long to wait between two messages. */
+/** How long to wait between two of them. */
 export function waitBetween(earlier, later, speed) {
   if (earlier === null) return 0;
   return Math.min(Math.max(later - earlier, 0), LONGEST_PAUSE_MS) / speed;
