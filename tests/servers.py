@@ -198,8 +198,10 @@ def _migrated() -> tuple[str, str]:
     atexit.register(_ask, f"DROP DATABASE {name} WITH (FORCE)")
     with tempfile.TemporaryDirectory() as folder:
         first = Running(Path(folder), "--no-worker", DATABASE_URL=_url_of(name))
-        first.await_ready()
-        first.stop()
+        try:
+            first.await_ready()
+        finally:
+            first.stop()
         return name, (Path(folder) / "admin_password").read_text()
 
 
