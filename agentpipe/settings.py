@@ -186,6 +186,21 @@ MODEL = {
 GUIDE = {"backend": "agents.backends.guide.Guide", "tools": LOOKING}
 CLAUDE = {**MODEL, "model": f"anthropic:{ANTHROPIC_MODEL}"}
 GPT = {**MODEL, "model": f"openai:{OPENAI_MODEL}"}
+# Writes sections of websites. Without a model's key, from what the brief says.
+WRITES_WITH = {
+    "backend": "agents.backends.writer.asking.AskingWriter",
+    "prompt": (
+        "You write websites: plain, concrete and short, in the tone that the brief asks for. Claim"
+        " nothing that the brief does not say, and never use placeholder text."
+    ),
+}
+WRITER: dict[str, Any] = (
+    {**WRITES_WITH, "model": CLAUDE["model"]}
+    if ANTHROPIC_API_KEY
+    else {**WRITES_WITH, "model": GPT["model"]}
+    if OPENAI_API_KEY
+    else {"backend": "agents.backends.writer.Writer"}
+)
 # By the names under which they are asked. Without a model's key, the guide answers.
 AGENTS: dict[str, dict[str, Any]] = {
     "default": {
@@ -195,6 +210,7 @@ AGENTS: dict[str, dict[str, Any]] = {
     "guide": {"name": "Guide", **GUIDE},
     "claude": {"name": "Claude", **CLAUDE},
     "gpt": {"name": "GPT", **GPT},
+    "writer": {"name": "Writer", **WRITER},
     "scripted": {
         "name": "Scripted",
         "backend": "agents.backends.scripted.Scripted",

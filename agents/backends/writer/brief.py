@@ -1,0 +1,391 @@
+"""What a brief says: who it is about, what is offered, to whom, and how it should sound.
+
+It is read by its words, without a model: what is not found is left out, and nothing is made up.
+"""
+
+# ruff: noqa: RUF001 - apostrophes and quotation marks are meant
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from agents.backends.terms import covers, key_terms
+
+MOST_OFFERS = 6
+FEWEST_OFFERS = 3
+MOST_TERMS = 10
+LONGEST_OFFER = 6
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+LABELS = {
+    "name": r"name|company|brand|product|title|project|business",
+    "what": r"what|about|description",
+    "offers": r"offers?|services?|features?|products|benefits|topics",
+    "audience": r"audience|target(?: group| audience)?|customers?|readers?|users?|for whom",
+    "tone": r"tone|voice|style|mood|tone of voice",
+    "goal": r"cta|call to action|goal|aim|action",
+    "place": r"place|location|where|city",
+    "keywords": r"key ?words?|terms",
+}
+LABELLED = {
+    field: re.compile(rf"^(?:{names})\s*[:=]\s*(.+)$", re.IGNORECASE)
+    for field, names in LABELS.items()
+}
+TONES = {
+    "formal": "formal professional serious trustworthy expert precise corporate elegant",
+    "warm": "warm friendly welcoming personal cosy cozy homely kind caring local",
+    "lively": "playful bold lively fun energetic young cheeky fresh vibrant loud",
+    "calm": "calm quiet plain minimal sober gentle relaxed simple clear",
+}
+MONTHS = _words(
+    """
+    January February March April May June July August September October November December
+    Monday Tuesday Wednesday Thursday Friday Saturday Sunday
+    """
+)
+DOING = _words(
+    """
+    sells offers provides repairs bakes makes builds delivers teaches helps designs writes
+    plans brews rents runs prints ships serves tests grows cooks trains cleans fixes
+    restores
+    """
+)
+NAMED = r"(?:[A-Z0-9][\w’'&.\-]*|&)(?:\s+(?:[A-Z0-9][\w’'&\-]*|&|of|and(?=\s+[A-Z])))*"
+CALLED = re.compile(rf"\b(?:called|named)\s+[\"“]?({NAMED})")
+QUOTED = re.compile(r"[\"“]([^\"”\n]{2,40})[\"”]")
+# “Tower Bakery is …”, “Tower Bakery, a …”
+SUBJECT = re.compile(
+    rf"^({NAMED})(?=(?:,\s+(?:an?|the)|\s+(?:is|are|was|lets|gives|brings|turns|connects|{'|'.join(DOING)}))\b)"
+)
+OF_SITE = re.compile(rf"\b(?:web ?site|page|site|text|copy)\s+(?:for|about|of)\s+({NAMED})")
+NO_NAMES = _words(
+    """
+    we our i it the this a an for with in on at open since write create make build please
+    website landing they you your he she there from every all today need want new
+    """
+)
+SITE = r"(?:web ?site|landing page|home ?page|web page|page|site)"
+IS = re.compile(r"(?:\bis|\bare|’s|,)\s+((?:an?|the)\s+[^.;:!?]+)", re.IGNORECASE)
+SITE_FOR = re.compile(rf"\b{SITE}\s+(?:for|about|of)\s+((?:an?|the|our|my)\s+[^.;:!?]+)", re.I)
+THAT = re.compile(r",?\s+(?:that|which|who|where|with which)\s+", re.IGNORECASE)
+WE_DO = re.compile(r"^We\s+(?!want|need|are|have|would|wish|hope|like)([a-z]+\s[^.;:!?]+)")
+WANTED = re.compile(
+    r"\b(?:want|like|invite|ask|get|expect)s?\s+(?:people|visitors|customers|readers|them|users|"
+    r"everyone|guests|clients|you|families|[a-z]+s)\s+to\s+([^.;!?]+)"
+    r"|\b(?:visitors|people|customers|readers|users|guests|clients)\s+(?:should|can|shall)"
+    r"\s+([^.;!?]+)",
+    re.IGNORECASE,
+)
+BIDDING = re.compile(
+    r"^((?:call|book|order|visit|join|sign up|subscribe|register|donate|try|start|contact|apply|"
+    r"reserve|download|buy|get|come|request)\b[^.;!?]*)",
+    re.IGNORECASE,
+)
+FOR_WHOM = re.compile(
+    r"^(?:It(?:’|')?s |It is |We are |Made |Built |Meant |Written )?(?:for|aimed at)\s+([^.;!?]+)"
+    r"|\b(?:aimed at|made for|meant for|built for|designed for|intended for|helps?)\s+"
+    r"([^.,;!?]+?)(?=\s+(?:to|who|that|find|with|by)\b|[.,;!?]|$)",
+    re.IGNORECASE,
+)
+IN_PLACE = re.compile(r"\b(?:in|near|from)\s+((?:[A-Z][\w’\-]+)(?:[ -][A-Z][\w’\-]+)*)")
+OFFERING = re.compile(
+    r"\b(?:offers?|provides?|sells?|includes?|features?|has|have|serves?|teach(?:es)?|with|"
+    r"speciali[sz](?:es|ing) in)\s+"
+    r"([^.;:!?]+)",
+    re.IGNORECASE,
+)
+ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(.+)$")
+DIRECTION = re.compile(
+    rf"^(?:please\b|(?:write|create|make|build|design|generate|we need|i need|we want|i want)\b"
+    rf".*\b{SITE}|(?:a|an|the|our|new)?\s*(?:\w+\s+)?{SITE}\b(?! (?:is|has))|the (?:text|copy) )"
+    r"|\bwe want\b|\b(?:should|must)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    text: str
+    name: str
+    # “a family bakery in Leipzig”
+    what: str
+    # “bake sourdough bread”, as in “we …”
+    doing: str
+    offers: tuple[str, ...]
+    audience: str
+    place: str
+    # formal, warm, lively, calm; or empty
+    tone: str
+    # “order online”
+    goal: str
+    # Sentences that can be said to visitors as they are.
+    facts: tuple[str, ...]
+    terms: tuple[str, ...]
+
+
+def read_brief(text: str) -> Brief:
+    labelled, rest = _labelled(text)
+    sentences = list(_sentences(rest))
+    what = labelled.get("what") or _what(sentences)
+    what, doing = _parted(what, sentences)
+    audience = labelled.get("audience") or _audience(sentences, what)
+    name = labelled.get("name") or _name(rest, sentences)
+    keywords = _items(labelled.get("keywords", ""))
+    place = labelled.get("place") or _place(rest, name)
+    terms = [*keywords, *key_terms(_without_labels(text), most=MOST_TERMS)]
+    goal = _goal(labelled.get("goal", ""), sentences)
+    offers = _offers(
+        labelled.get("offers", ""),
+        rest,
+        sentences,
+        doing=doing,
+        terms=terms,
+        elsewhere=(what, name, audience, place, goal),
+    )
+    return Brief(
+        text=text,
+        name=name,
+        what=what,
+        doing=doing,
+        offers=tuple(offers),
+        audience=_lowered(_cut(audience)),
+        place=place,
+        tone=_tone(f"{labelled.get('tone', '')} {text}"),
+        goal=goal,
+        facts=tuple(one for one in sentences if _is_fact(one)),
+        terms=tuple(dict.fromkeys(terms)),
+    )
+
+
+def _labelled(text: str) -> tuple[dict[str, str], str]:
+    found: dict[str, str] = {}
+    rest: list[str] = []
+    for line in text.splitlines():
+        # A label may also stand in the middle of a line, behind a full stop.
+        for piece in re.split(r"(?<=[.!?])\s+(?=[A-Z][A-Za-z ]{1,18}:)", line.strip()):
+            for field, pattern in LABELLED.items():
+                if said := pattern.match(piece.strip("*_ ")):
+                    head, _, tail = _first_sentence(said[1])
+                    found.setdefault(field, head.strip(" .*_"))
+                    rest.append(tail)
+                    break
+            else:
+                rest.append(piece)
+    return found, "\n".join(filter(None, rest))
+
+
+def _first_sentence(text: str) -> tuple[str, str, str]:
+    parts = re.split(r"(?<=[.!?])\s+", text, maxsplit=1)
+    return parts[0], "", parts[1] if len(parts) > 1 else ""
+
+
+def _without_labels(text: str) -> str:
+    return "\n".join(
+        re.sub(r"^\s*[*_]*(?:tone|voice|style|mood)\s*:.*$", "", line, flags=re.IGNORECASE)
+        for line in re.split(r"\n|(?<=[.!?])\s+(?=[A-Z][A-Za-z ]{1,18}:)", text)
+    )
+
+
+def _sentences(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if ITEM.match(line):
+            continue
+        for one in re.split(r"(?<=[.!?])\s+(?=[A-Z0-9\"“])", " ".join(line.split())):
+            if one.strip(" .!?"):
+                yield one.strip() if one.rstrip().endswith((".", "!", "?")) else f"{one.strip()}."
+
+
+def _name(text: str, sentences: list[str]) -> str:
+    for pattern in (CALLED, OF_SITE):
+        if (found := pattern.search(text)) and _is_name(found[1]):
+            return found[1].strip(" .,")
+    for one in sentences:
+        if (found := SUBJECT.match(one)) and _is_name(found[1]):
+            return found[1].strip(" .,")
+    quoted = QUOTED.search(text)
+    return quoted[1] if quoted and quoted[1][0].isupper() else ""
+
+
+def _is_name(found: str) -> bool:
+    first = found.split()[0]
+    return first.casefold() not in NO_NAMES and first not in MONTHS and not first.isdigit()
+
+
+def _what(sentences: list[str]) -> str:
+    for pattern in (SITE_FOR, IS):
+        for one in sentences:
+            if found := pattern.search(one):
+                return re.sub(r"^(?:our|my)\s+", "a ", found[1].strip(), flags=re.IGNORECASE)
+    return ""
+
+
+def _parted(what: str, sentences: list[str]) -> tuple[str, str]:
+    """What it is, and what it does."""
+    head, *tail = THAT.split(what, maxsplit=1)
+    doing = _as_we(tail[0]) if tail and _starts_with_verb(tail[0]) else ""
+    for one in sentences:
+        if not doing and (found := WE_DO.match(one)):
+            doing = found[1].strip()
+    return _cut(head).rstrip(" ,."), doing.rstrip(" ,.")
+
+
+def _starts_with_verb(clause: str) -> bool:
+    return bool(re.match(r"[a-z]+s\s", clause)) and not clause.startswith(("is ", "was ", "has "))
+
+
+def _as_we(clause: str) -> str:
+    """“bakes bread” as “bake bread”: what follows “we”."""
+    first, _, rest = clause.partition(" ")
+    rest = re.sub(
+        r"\b(and|or|,)\s+([a-z]+)\b",
+        lambda found: f"{found[1]} {_base(found[2]) if found[2] in DOING else found[2]}",
+        rest,
+    )
+    return f"{_base(first)} {rest}".strip()
+
+
+def _base(verb: str) -> str:
+    if verb.endswith("ies"):
+        return f"{verb[:-3]}y"
+    if verb.endswith(("shes", "ches", "sses", "xes", "oes")):
+        return verb[:-2]
+    return verb.removesuffix("s")
+
+
+def _audience(sentences: list[str], what: str) -> str:
+    for one in sentences:
+        if found := FOR_WHOM.search(one):
+            said = found[1] or found[2]
+            if not re.match(r"(?:an?|us|you|it|me|our|this|\d)\b", said, re.IGNORECASE):
+                return said
+    _, separator, whom = what.partition(" for ")
+    return whom if separator and not re.match(r"(?:an?|the)\b", whom) else ""
+
+
+def _place(text: str, name: str) -> str:
+    for found in IN_PLACE.finditer(text):
+        if found[1] not in MONTHS and found[1] not in name:
+            return found[1]
+    return ""
+
+
+def _tone(text: str) -> str:
+    words = re.findall(r"[a-z]+", text.casefold())
+    counts = {tone: sum(word in names.split() for word in words) for tone, names in TONES.items()}
+    tone = max(counts, key=lambda one: counts[one])
+    return tone if counts[tone] else ""
+
+
+def _goal(labelled: str, sentences: list[str]) -> str:
+    if labelled:
+        return _cut(labelled)
+    for one in sentences:
+        if found := WANTED.search(one):
+            return _short(found[1] or found[2])
+    for one in sentences:
+        if found := BIDDING.match(one):
+            return _short(found[1])
+    return ""
+
+
+def _short(clause: str) -> str:
+    """As much of it as goes on a button."""
+    head = re.split(r",|\band\b|\bso that\b|\bbefore\b|\bby \d", clause.strip())[0]
+    return _lowered(" ".join(head.split()[:6]))
+
+
+def _offers(
+    labelled: str,
+    text: str,
+    sentences: list[str],
+    *,
+    doing: str,
+    terms: list[str],
+    elsewhere: Sequence[str],
+) -> list[str]:
+    """What is offered; where little of that is named, terms that stand for nothing else."""
+    listed = [found[1] for line in text.splitlines() if (found := ITEM.match(line))]
+    found_items = [*_items(labelled), *(item.strip(" .") for item in listed)]
+    if len(found_items) < 2:
+        for one in sentences:
+            if _is_list(one):
+                found_items += _items(one)
+            elif offering := OFFERING.search(one):
+                items = [IN_PLACE.sub("", item).strip() for item in _items(offering[1])]
+                is_plain = all(len(item.split()) <= LONGEST_OFFER for item in items)
+                # One thing with which something is done is no offer.
+                if is_plain and (len(items) > 1 or "speciali" in offering[0]):
+                    found_items += items
+    if len(found_items) < 2 and doing:
+        found_items += [_object(part) for part in re.split(r"\band\b|,", doing)]
+    found_items = [_lowered(item) for item in found_items]
+    for known in (" ".join(elsewhere), " ".join(elsewhere[1:]), ""):
+        if len(found_items) > 1:
+            break
+        # A single word beside others is as likely something else.
+        others = [
+            term for term in terms if not covers(known, term) and (" " in term or not found_items)
+        ]
+        found_items += others[:FEWEST_OFFERS]
+    seen: list[str] = []
+    for item in found_items:
+        is_said = any(covers(item, other) or covers(other, item) for other in seen)
+        if (
+            item
+            and not is_said
+            and not item.endswith(" ones")
+            and len(item.split()) <= LONGEST_OFFER + 2
+        ):
+            seen.append(item)
+    return seen[:MOST_OFFERS]
+
+
+def _object(clause: str) -> str:
+    """“bake sourdough bread with flour” → “sourdough bread”"""
+    words = re.split(r"\b(?:with|from|for|in|at|to)\b", clause.strip())[0].split()
+    return " ".join(words[1:]) if words[-1:] != ["ones"] else ""
+
+
+def _items(listed: str) -> list[str]:
+    parts = re.split(r",\s*(?:and\s+|or\s+)?|;\s*|\s+and\s+|\s*/\s*", listed.strip(" ."))
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _is_list(sentence: str) -> bool:
+    """“Offline maps, voice notes and sync.”"""
+    items = _items(sentence)
+    is_said = re.search(r"\b(?:is|are|have|has|we|you|can)\b", sentence, re.IGNORECASE)
+    return (
+        not is_said and len(items) >= 3 and all(len(one.split()) <= LONGEST_OFFER for one in items)
+    )
+
+
+def _is_fact(sentence: str) -> bool:
+    if DIRECTION.search(sentence) or _is_list(sentence) or BIDDING.match(sentence):
+        return False
+    words = sentence.rstrip(".!?").split()
+    # Neither a list of things nor of moods, and no half of a sentence.
+    has_verb = re.search(
+        r"\b(?:is|are|was|were|has|have|can|will|do|does|since|open|[a-z]{3,}(?:s|ed|en))\b",
+        sentence,
+    )
+    is_audience = re.match(r"(?:for|aimed at)\b", sentence, re.IGNORECASE)
+    return len(words) >= 3 and bool(has_verb or sentence.startswith("We ")) and not is_audience
+
+
+def _cut(clause: str) -> str:
+    """Without what was added behind a comma or a dash."""
+    return re.split(r"\s[–—-]\s|,(?!\s*(?:and|or)\b)(?=\s*(?:with|who|which|that|so)\b)", clause)[
+        0
+    ].strip(" .,;")
+
+
+def _lowered(phrase: str) -> str:
+    """In the middle of a sentence; names stay as they are."""
+    first, _, rest = phrase.partition(" ")
+    is_name = first[1:].lower() != first[1:] or bool(rest[:1].isupper())
+    return phrase if is_name else f"{first[:1].lower()}{first[1:]} {rest}".strip()
