@@ -271,14 +271,15 @@ STREAMING_TOPICS = {
     "ingest": "conversations.access.ingest_topic",
     "message": "agents.access.message_topic",
     "run": "agents.access.run_topic",
+    "workflow-run": "workflows.access.workflow_run_topic",
 }
 # Whoever comes without a cursor gets these from their beginning, and of others what is new.
-STREAMS_TOLD_WHOLE = {"message", "run"}
+STREAMS_TOLD_WHOLE = {"message", "run", "workflow-run"}
 # What else goes with a conversation that is deleted: by name, what deletes it and counts it.
 CONVERSATION_PARTS = {"runs": "agents.services.delete_runs"}
 STREAM_HEARTBEAT_S = 15
 STREAM_PULSE_S = 1
-PROCRASTINATE_IMPORT_PATHS = ["agents.tasks", "conversations.upload.tasks"]
+PROCRASTINATE_IMPORT_PATHS = ["agents.tasks", "conversations.upload.tasks", "workflows.tasks"]
 # What the nodes of workflows can use besides the tools that look into the record: by name, each
 # an InTransaction or Outside of workflows.tools.
 WORKFLOW_TOOLS: dict[str, str] = {}

@@ -28,6 +28,7 @@ admin.site.site_header = admin.site.site_title = "AgentPipe"
 urlpatterns = [
     path("", include("agents.urls")),
     path("", include("conversations.urls")),
+    path("", include("workflows.urls")),
     path("api/realtime/stats", RealtimeStatsView.as_view()),
     path("api/stream-tokens", StreamTokensView.as_view()),
     path("api/schema", SpectacularAPIView.as_view(**OPEN), name="schema"),

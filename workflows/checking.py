@@ -44,6 +44,21 @@ TYPES: dict[str, tuple[type, ...]] = {
 
 def read_definition(given: Any) -> Definition:
     """Raises Invalid."""
+    definition = parsed(given)
+    nodes = list(definition.nodes)
+    faults = [*_of_inputs(definition.inputs), *_of_names(nodes)]
+    if faults:
+        raise Invalid(faults)
+    faults = [*_of_graph(nodes), *_of_references(definition)]
+    for place, node in enumerate(nodes):
+        faults += _of_work(node, ["nodes", place])
+    if faults:
+        raise Invalid(faults)
+    return definition
+
+
+def parsed(given: Any) -> Definition:
+    """All parts have their types; whether they fit together is not asked. Raises Invalid."""
     outline = _outline(given)
     nodes: list[AnyNode] = []
     faults: list[Fault] = []
@@ -52,14 +67,6 @@ def read_definition(given: Any) -> Definition:
             nodes.append(_node(one, ["nodes", place]))
         except Invalid as error:
             faults += error.faults
-    if faults:
-        raise Invalid(faults)
-    faults = [*_of_inputs(outline.inputs), *_of_names(nodes)]
-    if faults:
-        raise Invalid(faults)
-    faults = [*_of_graph(nodes), *_of_references(outline, nodes)]
-    for place, node in enumerate(nodes):
-        faults += _of_work(node, ["nodes", place])
     if faults:
         raise Invalid(faults)
     return Definition(
@@ -201,9 +208,11 @@ def _of_graph(nodes: list[AnyNode]) -> Iterator[Fault]:
         yield ["nodes", first], f"A cycle: {' → '.join(reversed(cycle))}", "cycle"
 
 
-def _of_references(outline: Outline, nodes: list[AnyNode]) -> Iterator[Fault]:
-    check = _ReferenceCheck(inputs=set(outline.inputs), nodes={node.id for node in nodes})
-    for place, node in enumerate(nodes):
+def _of_references(definition: Definition) -> Iterator[Fault]:
+    check = _ReferenceCheck(
+        inputs=set(definition.inputs), nodes={node.id for node in definition.nodes}
+    )
+    for place, node in enumerate(definition.nodes):
         path: Path = ("nodes", place)
         for reference in references_in(asked_of(node), path):
             is_of_item = isinstance(node, MapNode) and reference.path[2] == "each"
@@ -212,7 +221,7 @@ def _of_references(outline: Outline, nodes: list[AnyNode]) -> Iterator[Fault]:
             for reference in references_in([case.model_dump() for case in node.cases]):
                 where = [*path, "cases", *reference.path]
                 yield where, "Refer to what is compared in `on`, not here", "invalid_reference"
-    for reference in references_in(outline.output, ("output",)):
+    for reference in references_in(definition.output, ("output",)):
         yield from check(reference, is_of_item=False)
 
 

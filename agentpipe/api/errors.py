@@ -38,8 +38,23 @@ from conversations.errors import (
     ScopesTooWide,
     UserNotFound,
 )
+from conversations.ingest.dispatch import refusal
 from conversations.ingest.reading import InvalidJSON
 from streaming.errors import CursorMalformed, TopicForbidden, TopicUnknown
+from workflows.errors import (
+    Invalid,
+    NameTaken,
+    NodeNotFound,
+    NothingToResume,
+    NotOurs,
+    NotWaiting,
+    Shipped,
+    StillGoingOn,
+    WorkflowNotFound,
+    WorkflowRunFinished,
+    WorkflowRunNotFound,
+)
+from workflows.writing import InvalidYAML
 
 STATUS: dict[type[Exception], int] = {
     # Words of the request, in a header of the answer.
@@ -62,12 +77,22 @@ STATUS: dict[type[Exception], int] = {
     PersonNotFound: 404,
     ProjectNotFound: 404,
     RunNotFound: 404,
+    NodeNotFound: 404,
     TopicUnknown: 404,
     UserNotFound: 404,
+    WorkflowNotFound: 404,
+    WorkflowRunNotFound: 404,
     JobFinished: 409,
     LastOwner: 409,
+    NameTaken: 409,
+    NotOurs: 409,
+    NotWaiting: 409,
+    NothingToResume: 409,
     NothingToRetry: 409,
     RunFinished: 409,
+    Shipped: 409,
+    StillGoingOn: 409,
+    WorkflowRunFinished: 409,
     BodyTooLarge: 413,
     KeyUsedBefore: 422,
 }
@@ -95,8 +120,10 @@ def _answer(error: Exception, view: object) -> tuple[int, dict[str, Any], dict[s
         return error.status, {"error": str(error)}, headers
     if isinstance(error, Throttled):
         return _throttled(error, view)
-    if isinstance(error, InvalidJSON):
-        return 400, {"error": "Invalid JSON", "message": str(error)}, {}
+    if isinstance(error, InvalidJSON | InvalidYAML):
+        return 400, {"error": type(error).__doc__, "message": str(error)}, {}
+    if isinstance(error, Invalid):
+        return 400, refusal(error.faults).body, {}
     if isinstance(error, OperationalError):
         wait = {"Retry-After": str(RETRY_AFTER_S)}
         return 503, {"error": "The database cannot be reached, try again"}, wait

@@ -33,6 +33,8 @@ from streaming.models import Topic
 from streaming.publish import publish, transactional
 from tests.agentpipe.knocking import CSRF_TOKEN, Heard, first_of, knock, signed_in, urlconf_with
 from tests.clients import Api, Socket, started
+from workflows import events as workflow_events
+from workflows.models import WorkflowRun
 
 # In everything that the project holds, and in nothing that is sent to a door.
 MARK = "xyzzy-of-the-tower"
@@ -41,7 +43,9 @@ MESSAGE = str(uuid4())
 JOB = "c" + "4" * 24
 CHAT = str(uuid4())
 KEY = "4711"
+AGENT = "ada-at-work"
 QUESTION, ANSWER, RUN = "a" * 24, "b" * 24, "d" * 24
+WORKFLOW, WORKFLOW_RUN = "raise-the-roof", "e" * 24
 
 # A parameter of a path stands for something that exists, or nobody could be refused it. A door
 # with a new kind of parameter has to say here what of the project it opens.
@@ -53,6 +57,9 @@ THINGS = {
     "chat_id": CHAT,
     "message_id": QUESTION,
     "run": RUN,
+    "workflow": WORKFLOW,
+    "workflow_run": WORKFLOW_RUN,
+    "node": "ask",
     "key": KEY,
     "username": "mia",
     "content_type_id": "1",
@@ -62,7 +69,8 @@ THINGS = {
     "url": "conversations/",
     "path": "anything",
 }
-OF_THE_PROJECT = (CONVERSATION, JOB, CHAT, QUESTION, RUN, "users/ada")
+OF_THE_PROJECT = (CONVERSATION, JOB, CHAT, QUESTION, RUN, WORKFLOW, WORKFLOW_RUN, "users/ada")
+ASK: dict[str, Any] = {"id": "ask", "kind": "approval", "question": "May it go on?"}
 # What a body must say to get past the reading of it, and to the project.
 BODIES: dict[str, Any] = {
     "api/ingest": {"type": "conversation.started", "data": started(str(uuid4()))},
@@ -73,6 +81,9 @@ BODIES: dict[str, Any] = {
     "api/chats/<str:chat_id>": {"title": "Taken over"},
     "api/chats/<str:chat_id>/messages": {"content": "Who is there?"},
     "api/projects/<str:project>/runs": {"prompt": "Who is there?"},
+    "api/projects/<str:project>/workflows": {"name": "taken-over", "nodes": [ASK]},
+    "api/projects/<str:project>/workflows/<str:workflow>": {"name": WORKFLOW, "nodes": [ASK]},
+    "api/projects/<str:project>/workflow-runs/<str:workflow_run>/rerun": {"node": "ask"},
     "api/command-center/message": {
         "agentId": "default",
         "message": "Who is there?",
@@ -242,8 +253,28 @@ def _import() -> None:
     project = Project.objects.get(slug="tower")
     project.ingest_jobs.create(public_id=JOB, errors=[{"line": 1, "error": MARK}])
     project.keys.create(pk=KEY, name=MARK, digest="of-the-tests")
+    project.progress.create(agent_id=AGENT, status=MARK)
     project.members.add(User.objects.create_user("mia"))
     _chat_in(project)
+    _workflow_in(project)
+
+
+@transactional
+def _workflow_in(project: Project) -> None:
+    definition = {"name": WORKFLOW, "description": MARK, "nodes": [ASK]}
+    workflow = project.workflows.create(
+        name=WORKFLOW, title=MARK, description=MARK, definition=definition
+    )
+    run = project.workflow_runs.create(
+        public_id=WORKFLOW_RUN,
+        workflow=workflow,
+        workflow_name=WORKFLOW,
+        definition=definition,
+        started_by=MARK,
+        status=WorkflowRun.Status.WAITING,
+    )
+    state = run.nodes.create(node_id="ask", kind="approval", summary=MARK, state="waiting")
+    publish(workflow_events.node_updated(run, state), run.topic)
 
 
 @transactional
@@ -349,6 +380,8 @@ async def test_whoever_may_not_see_a_thing_cannot_tell_that_it_exists(
         CHAT: str(uuid4()),
         QUESTION: "e" * 24,
         RUN: "f" * 24,
+        WORKFLOW: "no-such-workflow",
+        WORKFLOW_RUN: "9" * 24,
     }
     addresses = [
         *{
@@ -385,6 +418,7 @@ async def test_no_token_tells_that_a_stream_exists(who: str, charlie: User, othe
         "conversation": CONVERSATION,
         "message": QUESTION,
         "run": RUN,
+        "workflow-run": WORKFLOW_RUN,
     }
     for kind, name in streams.items():
         door = Door("api/stream-tokens", "POST")

@@ -1,0 +1,27 @@
+"""Workflows are carried out by a real worker, in the loop of the test."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from tests.agents.conftest import worker as worker
+from tests.clients import Api
+from tests.workflows.running import Workflows
+from workflows.tools import tools
+
+TOOLS = "tests.workflows.tools"
+
+
+@pytest.fixture(autouse=True)
+def _tools(settings: Settings) -> Iterator[None]:
+    names = ("note", "stumble", "dawdle", "say_back", "lie")
+    settings.WORKFLOW_TOOLS = {name: f"{TOOLS}.{name}" for name in names}
+    tools.cache_clear()
+    yield
+    tools.cache_clear()
+
+
+@pytest.fixture
+def workflows(api: Api) -> Workflows:
+    return Workflows(api)

@@ -1,0 +1,23 @@
+"""The doors of workflows and of their runs."""
+
+from django.urls import path
+
+from workflows import views
+
+PROJECT = "api/projects/<str:project>"
+WORKFLOW = f"{PROJECT}/workflows/<str:workflow>"
+RUN = f"{PROJECT}/workflow-runs/<str:workflow_run>"
+
+urlpatterns = [
+    path(f"{PROJECT}/workflows", views.WorkflowsView.as_view()),
+    path(WORKFLOW, views.WorkflowView.as_view()),
+    path(f"{WORKFLOW}/runs", views.WorkflowRunsView.as_view()),
+    path(f"{PROJECT}/workflow-runs", views.AllRunsView.as_view()),
+    path(RUN, views.WorkflowRunView.as_view()),
+    path(f"{RUN}/cancel", views.CancelView.as_view()),
+    path(f"{RUN}/resume", views.ResumeView.as_view()),
+    path(f"{RUN}/rerun", views.RerunView.as_view()),
+    path(f"{RUN}/nodes/<str:node>/approve", views.ApproveView.as_view()),
+    path(f"{RUN}/nodes/<str:node>/reject", views.RejectView.as_view()),
+    path(f"{RUN}/events", views.RunEventsView.as_view()),
+]
