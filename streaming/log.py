@@ -52,35 +52,46 @@ def append(drafts: Sequence[Draft]) -> list[Event]:
     """Number and write events, as the last act of the transaction that publishes them."""
     recorded_at = timezone.now()
     tags = [secrets.randbits(32) for _ in drafts]
-    next_seq = _take_numbers(drafts)
-    bodies = _insert_bodies(drafts, tags, recorded_at)
-    events: list[Event] = []
-    rows: list[tuple[int, int, int]] = []
-    for draft, tag, body in zip(drafts, tags, bodies, strict=True):
+    # Of each topic how many, and whether it ends with them; of each entry the place of its draft.
+    wanted: dict[str, int] = {}
+    ends: dict[str, bool] = {}
+    entries: list[tuple[str, int, int]] = []
+    for place, draft in enumerate(drafts):
         for topic in draft.topics:
-            topic_id, seq = next_seq[topic]
-            next_seq[topic] = topic_id, seq + 1
-            rows.append((topic_id, seq, body))
-            events.append(
-                Event(
-                    topic=topic,
-                    seq=seq,
-                    kind=draft.kind,
-                    payload=draft.payload,
-                    subject=draft.subject,
-                    occurred_at=draft.occurred_at,
-                    recorded_at=recorded_at,
-                    tag=tag,
-                    is_final=draft.is_final,
-                )
-            )
+            number = wanted.get(topic, 0)
+            wanted[topic], ends[topic] = number + 1, draft.is_final
+            entries.append((topic, number, place))
+    columns = {
+        "names": "\n".join(wanted),
+        "wanted": _numbers(wanted.values()),
+        "ends": _booleans(ends.values()),
+        "kinds": "\n".join(draft.kind for draft in drafts),
+        "payloads": "\n".join(draft.payload for draft in drafts),
+        "subjects": [draft.subject for draft in drafts],
+        "times": ",".join(draft.occurred_at.isoformat() for draft in drafts),
+        "tags": _numbers(tags),
+        "finals": _booleans(draft.is_final for draft in drafts),
+        "entry_names": "\n".join(topic for topic, _, _ in entries),
+        "entry_behind": _numbers(wanted[topic] - number - 1 for topic, number, _ in entries),
+        "entry_places": _numbers(place + 1 for _, _, place in entries),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO streaming_entry (topic_id, seq, body_id)"
-            " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])",
-            [list(column) for column in zip(*rows, strict=True)],
+        cursor.execute(_APPEND, {**columns, "recorded_at": recorded_at})
+        before = {name: last - wanted[name] for name, last in cursor.fetchall()}
+    return [
+        Event(
+            topic=topic,
+            seq=before[topic] + number + 1,
+            kind=drafts[place].kind,
+            payload=drafts[place].payload,
+            subject=drafts[place].subject,
+            occurred_at=drafts[place].occurred_at,
+            recorded_at=recorded_at,
+            tag=tags[place],
+            is_final=drafts[place].is_final,
         )
-    return events
+        for topic, number, place in entries
+    ]
 
 
 def span(topic: str) -> Span:
@@ -182,51 +193,50 @@ def trim(*, older_than: timedelta, chunk: int = 5_000) -> int:
     return sum(_trim_chunks(before, chunk))
 
 
-def _take_numbers(drafts: Sequence[Draft]) -> dict[str, tuple[int, int]]:
-    """Topic → its id and the first of the numbers taken for these drafts."""
-    wanted: dict[str, int] = {}
-    ends: dict[str, bool] = {}
-    for draft in drafts:
-        for topic in draft.topics:
-            wanted[topic] = wanted.get(topic, 0) + 1
-            ends[topic] = draft.is_final
-    names = list(wanted)
-    with connection.cursor() as cursor:
-        # In the order of names: transactions that touch the same topics lock them the same way.
-        cursor.execute(
-            "INSERT INTO streaming_topic (name, first_seq, last_seq, has_ended)"
-            " SELECT name, 1, wanted, ends"
-            " FROM unnest(%s::text[], %s::bigint[], %s::bool[]) AS new (name, wanted, ends)"
-            ' ORDER BY name COLLATE "C" ON CONFLICT (name) DO UPDATE'
-            " SET last_seq = streaming_topic.last_seq + excluded.last_seq,"
-            " has_ended = excluded.has_ended RETURNING name, id, last_seq",
-            [names, [wanted[name] for name in names], [ends[name] for name in names]],
-        )
-        return {name: (pk, last - wanted[name] + 1) for name, pk, last in cursor.fetchall()}
+def _numbers(values: Iterable[int]) -> str:
+    return ",".join(map(str, values))
 
 
-def _insert_bodies(drafts: Sequence[Draft], tags: list[int], recorded_at: datetime) -> list[int]:
-    columns: tuple[list[Any] | str, ...] = (
-        [draft.kind for draft in drafts],
-        # Psycopg takes long to quote an array of JSON. Within JSON there is no line break.
-        "\n".join(draft.payload for draft in drafts),
-        [draft.subject for draft in drafts],
-        [draft.occurred_at for draft in drafts],
-        tags,
-        [draft.is_final for draft in drafts],
+def _booleans(values: Iterable[bool]) -> str:
+    return ",".join("t" if value else "f" for value in values)
+
+
+# One statement, since each is a way to the database and back. Topics are locked in the order of
+# names: transactions that touch the same ones lock them the same way. Psycopg takes long to quote
+# an array, so that what has no line break, or no comma, comes as one text.
+_APPEND = """
+    WITH numbered AS (
+        INSERT INTO streaming_topic (name, first_seq, last_seq, has_ended)
+        SELECT name, 1, wanted, ends FROM unnest(
+            string_to_array(%(names)s, chr(10)), string_to_array(%(wanted)s, ',')::bigint[],
+            string_to_array(%(ends)s, ',')::bool[]
+        ) AS new (name, wanted, ends)
+        ORDER BY name COLLATE "C"
+        ON CONFLICT (name) DO UPDATE
+        SET last_seq = streaming_topic.last_seq + excluded.last_seq, has_ended = excluded.has_ended
+        RETURNING name, id, last_seq
+    ), told AS MATERIALIZED (
+        SELECT nextval('streaming_eventbody_id_seq') AS id, new.* FROM unnest(
+            string_to_array(%(kinds)s, chr(10)), string_to_array(%(payloads)s, chr(10)),
+            %(subjects)s::text[], string_to_array(%(times)s, ',')::timestamptz[],
+            string_to_array(%(tags)s, ',')::bigint[], string_to_array(%(finals)s, ',')::bool[]
+        ) WITH ORDINALITY AS new (kind, payload, subject, occurred_at, tag, is_final, place)
+    ), bodies AS (
+        INSERT INTO streaming_eventbody
+            (id, kind, payload, subject, occurred_at, tag, is_final, recorded_at)
+        SELECT id, kind, payload, subject, occurred_at, tag, is_final, %(recorded_at)s FROM told
+    ), entries AS (
+        INSERT INTO streaming_entry (topic_id, seq, body_id)
+        SELECT numbered.id, numbered.last_seq - entry.behind, told.id
+        FROM unnest(
+            string_to_array(%(entry_names)s, chr(10)),
+            string_to_array(%(entry_behind)s, ',')::bigint[],
+            string_to_array(%(entry_places)s, ',')::bigint[]
+        ) AS entry (name, behind, place)
+        JOIN numbered USING (name) JOIN told USING (place)
     )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO streaming_eventbody"
-            " (kind, payload, subject, occurred_at, tag, is_final, recorded_at)"
-            " SELECT kind, payload, subject, occurred_at, tag, is_final, %s FROM unnest("
-            "%s::text[], string_to_array(%s, chr(10)), %s::text[], %s::timestamptz[], %s::bigint[],"
-            " %s::bool[]) WITH ORDINALITY"
-            " AS new (kind, payload, subject, occurred_at, tag, is_final, place)"
-            " ORDER BY place RETURNING id",
-            [recorded_at, *columns],
-        )
-        return [row[0] for row in cursor.fetchall()]
+    SELECT name, last_seq FROM numbered
+"""
 
 
 def _trim_chunks(before: datetime, chunk: int) -> Iterator[int]:
