@@ -87,9 +87,17 @@ def key(project: Project) -> str:
 
 
 @pytest.fixture
-async def api(key: str) -> AsyncIterator[Api]:
+def way() -> str:
+    """How single events come in; what is said of ingest is tested with "long" as well."""
+    return "short"
+
+
+@pytest.fixture
+async def api(key: str, way: str) -> AsyncIterator[Api]:
     """The whole application, called in this process with the key of the project."""
-    async with Api(key) as api:
+    # What names an origin, as browsers do, is left to Django.
+    headers = {"Origin": "http://localhost:8000"} if way == "long" else {}
+    async with Api(key, headers=headers) as api:
         yield api
     await hub.close()
     await database_sync_to_async(connections.close_all)()

@@ -127,6 +127,15 @@ class HasScope(BasePermission):
         return getattr(view, "scope", None) in caller.scopes
 
 
+def caller_by_key(visit: Visit) -> Caller:
+    """The caller where nothing but a key will do."""
+    caller = _caller_by_key(visit)
+    if caller is None:
+        raise Refused(401, "Missing Authorization header")
+    _check_origin(visit)
+    return caller
+
+
 async def is_known(scope: Any) -> bool:
     """Whether a request is of somebody, before its body is read; the view asks it all again."""
     identify = database_sync_to_async(_identify, thread_sensitive=False)

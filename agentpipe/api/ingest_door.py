@@ -1,0 +1,243 @@
+"""The short way in for single events: what is plainly fine needs no Django request around it.
+
+Requests wait in line while the ones before them are written, and are then written together: the
+busier it is, the more of them share a transaction. Whatever is out of the ordinary goes the long
+way instead, to the view of the same address, which has an answer to everything.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import structlog
+from channels.db import database_sync_to_async
+from csp.middleware import CSPMiddleware
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port, validate_host
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.security import SecurityMiddleware
+
+from agentpipe.api.authentication import Refused, Visit, caller_by_key
+from agentpipe.api.body import Application
+from agentpipe.api.throttling import rate_of
+from conversations.access import Caller
+from conversations.ingest.dispatch import is_snake
+from conversations.ingest.reading import InvalidJSON, read_json
+from conversations.ingest.receive import receive
+from conversations.models import Scope
+
+PATH = "/api/ingest"
+MOST_WAITING = 2_000
+# What is written together: so many events, and about so many bytes.
+MOST_TOGETHER = 256
+MOST_BYTES_TOGETHER = 8 * 1024 * 1024
+BUSY = {"error": "Too many events are waiting to be written, try again"}
+RETRY_AFTER_S = 1
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knock:
+    """A request whose headers are plain, and its whole body."""
+
+    visit: Visit
+    idempotency_key: str | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+
+class IngestDoor:
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        self.line = Line()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = _plain_headers(scope)
+        if headers is None:
+            await self.application(scope, receive, send)
+            return
+        heard = await _whole(receive)
+        knock = Knock(
+            visit=Visit(headers=headers, client=None, method="POST"),
+            idempotency_key=headers.get("idempotency-key"),
+            body=b"".join(message.get("body", b"") for message in heard),
+        )
+        reply = await self.line.wait_for(knock)
+        if reply is None:
+            await self.application(scope, _heard_again(heard, receive), send)
+        else:
+            await _send(reply, send)
+
+
+class Line:
+    """The requests that wait; a task that writes all of them is there as long as any do."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Knock, asyncio.Future[Reply | None]]] = []
+        self.writing: asyncio.Task[None] | None = None
+
+    async def wait_for(self, knock: Knock) -> Reply | None:
+        """The answer; None where Django is to be asked for it."""
+        if len(self.waiting) >= MOST_WAITING:
+            return Reply(status=503, body=BUSY, headers={"Retry-After": str(RETRY_AFTER_S)})
+        place: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
+        self.waiting.append((knock, place))
+        if self.writing is None or self.writing.done():
+            self.writing = asyncio.create_task(self._write())
+        return await place
+
+    async def _write(self) -> None:
+        write = database_sync_to_async(_write, thread_sensitive=False)
+        while self.waiting:
+            together = self._next()
+            replies: Sequence[Reply | None] = [None] * len(together)
+            try:
+                replies = await write([knock for knock, _ in together])
+            except Exception:
+                # Each is tried again by itself: what is wrong with one is not its neighbours'.
+                logger.warning("ingest.not_together", requests=len(together), exc_info=True)
+            for (_, place), reply in zip(together, replies, strict=True):
+                if not place.done():
+                    place.set_result(reply)
+
+    def _next(self) -> list[tuple[Knock, asyncio.Future[Reply | None]]]:
+        size = count = 0
+        for knock, _ in self.waiting[:MOST_TOGETHER]:
+            size += len(knock.body)
+            if count and size > MOST_BYTES_TOGETHER:
+                break
+            count += 1
+        together, self.waiting = self.waiting[:count], self.waiting[count:]
+        return together
+
+
+def _write(knocks: Sequence[Knock]) -> list[Reply | None]:
+    replies: list[Reply | None] = [None] * len(knocks)
+    callers = {knock.visit.headers["authorization"]: knock.visit for knock in knocks}
+    known = {key: _caller(visit) for key, visit in callers.items()}
+    admitted: dict[int, list[_Admitted]] = {}
+    for place, knock in enumerate(knocks):
+        caller = known[knock.visit.headers["authorization"]]
+        found = _admit(place, knock, caller) if caller else None
+        if found:
+            admitted.setdefault(found.caller.project.pk, []).append(found)
+    for events in admitted.values():
+        answers = receive(
+            [event.event for event in events],
+            project=events[0].caller.project,
+            idempotency_keys=[knocks[event.place].idempotency_key for event in events],
+        )
+        for event, answer in zip(events, answers, strict=True):
+            replies[event.place] = Reply(
+                status=answer.status, body=answer.body, headers=event.headers
+            )
+    return replies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Admitted:
+    place: int
+    event: object
+    caller: Caller
+    headers: dict[str, str]
+
+
+def _caller(visit: Visit) -> Caller | None:
+    try:
+        caller = caller_by_key(visit)
+    except Refused:
+        return None
+    return caller if Scope.INGEST in caller.scopes else None
+
+
+def _admit(place: int, knock: Knock, caller: Caller) -> _Admitted | None:
+    try:
+        event = read_json(knock.body)
+    except InvalidJSON:
+        return None
+    rate = rate_of("bridge" if is_snake(event) else "ingest", caller)
+    if rate and not rate.spend():
+        return None
+    return _Admitted(
+        place=place, event=event, caller=caller, headers=rate.headers() if rate else {}
+    )
+
+
+def _plain_headers(scope: Any) -> dict[str, str] | None:
+    """The headers by name where nothing about the request is out of the ordinary, else None."""
+    if scope["method"] != "POST" or scope["path"] != PATH:
+        return None
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    length = headers.get("content-length", "")
+    is_plain = (
+        len(headers) == len(scope["headers"])
+        and "authorization" in headers
+        and "origin" not in headers
+        and "content-encoding" not in headers
+        and headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+        and length.isdigit()
+        and int(length) <= settings.BODY_LIMIT
+        and validate_host(split_domain_port(headers.get("host", ""))[0], settings.ALLOWED_HOSTS)
+    )
+    return headers if is_plain else None
+
+
+async def _whole(receive: Any) -> list[Any]:
+    """All that there is to hear of a body, to the last of it or to the client's leaving."""
+    heard = [await receive()]
+    while heard[-1]["type"] == "http.request" and heard[-1].get("more_body"):
+        heard.append(await receive())
+    return heard
+
+
+def _heard_again(heard: Sequence[Any], receive: Any) -> Any:
+    messages: Iterator[Any] = iter(heard)
+
+    async def receive_again() -> Any:
+        for message in messages:
+            return message
+        return await receive()
+
+    return receive_again
+
+
+async def _send(reply: Reply, send: Any) -> None:
+    body = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
+    headers = {**_common_headers(), **reply.headers, "Content-Length": str(len(body))}
+    await send(
+        {
+            "type": "http.response.start",
+            "status": reply.status,
+            "headers": [
+                (name.lower().encode("latin-1"), value.encode("latin-1"))
+                for name, value in headers.items()
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+@cache
+def _common_headers() -> dict[str, str]:
+    """What the view's answers have, by the same middleware."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        headers = {"Allow": "POST, OPTIONS", "Vary": "origin"}
+        return HttpResponse(content_type="application/json", headers=headers)
+
+    answer: Any = respond
+    for middleware in (XFrameOptionsMiddleware, CSPMiddleware, SecurityMiddleware):
+        answer = middleware(answer)
+    found: HttpResponse = answer(HttpRequest())
+    return dict(found.items())
