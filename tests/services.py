@@ -1,7 +1,8 @@
 """The PostgreSQL and the Redis of a test run: real ones, started here unless some are given.
 
 Loaded by `-p tests.services`, because Django's settings need the database's address before
-any test file is read.
+any test file is read. Tests that run side by side share the PostgreSQL, each process with a
+database of its own in it, and have a Redis each.
 """
 
 import atexit
@@ -36,6 +37,12 @@ def pytest_load_initial_conftests() -> Generator[None, Any, Any]:
     except BadSetting as problem:
         raise pytest.UsageError(str(problem)) from problem
     return (yield)
+
+
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """One after the other on a Redis that is given: what is said there, everybody hears."""
+    return 0 if _given_redis else None
 
 
 def pytest_report_header() -> list[str]:
