@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from conversations.models import Project
+from conversations.templatetags.figures import dollars, thousands
 
 PREVIEW_LENGTH = 300
 
@@ -32,10 +33,14 @@ class Row:
     seq: int
     kind: str
     at: datetime
+    # As the event tells it.
+    timestamp: str
     happened: str
     conversation_id: str
     conversation: str
     agent: str
+    # By which an agent has its colour; of several at once there is none.
+    agent_id: str
     preview: str
     tokens: str
     cost: str
@@ -61,13 +66,15 @@ def _row(frame: Json, names: dict[str, str]) -> Row:
         seq=frame["seq"],
         kind=frame["type"],
         at=datetime.fromisoformat(frame["timestamp"]),
+        timestamp=frame["timestamp"],
         happened=_happened(frame["type"], data),
         conversation_id=conversation_id,
         conversation=names.get(conversation_id) or conversation_id,
         agent=_agent(data, about),
+        agent_id=_agent_id(data, about),
         preview=_preview(_content(data, about)),
-        tokens=f"{tokens:,} tokens" if tokens else "",
-        cost=f"${cost:.4f} (estimate)" if cost else "",
+        tokens=f"{thousands(tokens)} tokens" if tokens else "",
+        cost=f"{dollars(cost)} (estimate)" if cost else "",
     )
 
 
@@ -82,6 +89,14 @@ def _agent(data: Json, about: Json) -> str:
     if isinstance(conversation, dict):
         return ", ".join(filter(None, map(_name, conversation.get("participants") or [])))
     return _name(about) or _text(about.get("role") if about is not data else "")
+
+
+def _agent_id(data: Json, about: Json) -> str:
+    """Of who has a colour wherever it is shown."""
+    if isinstance(data.get("conversation"), dict):
+        return ""
+    candidates = (about.get(field) for field in ("agentId", "agentType", "agentName"))
+    return next(filter(None, map(_text, candidates)), "")
 
 
 def _name(one: Json) -> str:

@@ -1,8 +1,8 @@
 // Where things have their pages.
 
-/** An id may hold slashes, which stay. */
+/** As the server writes it: an id may hold slashes, which stay. */
 export function conversationPage(id) {
-  return `/conversations/${id.split("/").map(encodeURIComponent).join("/")}`;
+  return `/conversations/${encodeURI(id).replace(/[?#]/g, encodeURIComponent)}`;
 }
 
 export function chatPage(id) {

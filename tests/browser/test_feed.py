@@ -1,7 +1,6 @@
 """The feed of a project, in a real browser against a real server."""
 
 import json
-import re
 import urllib.request
 from typing import Any
 
@@ -12,6 +11,15 @@ from tests.browser.conftest import Open
 from tests.servers import KEY, Server
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(60)]
+
+
+# Each row as its elements with their attributes and texts, but for the sign of one that came live.
+ELEMENTS = """all => all.map((row) => [row, ...row.querySelectorAll("*")].map((one) => [
+  one.localName,
+  Object.fromEntries([...one.attributes].map(({ name, value }) =>
+    [name, name === "class" ? value.replace(" event--new", "") : value])),
+  one.childElementCount ? "" : one.textContent,
+]))"""
 
 
 def previews(page: Page) -> list[str]:
@@ -64,12 +72,14 @@ def test_a_live_row_reads_as_the_server_writes_it(server: Server, open_page: Ope
     server.ingest("conversation.completed", conversation_id="tower", status="error")
     server.ingest("conversation.completed", conversation_id="tower", summary={"text": "Built"})
     server.say("", conversation_id="another")
-    expect(page.locator(".event")).to_have_count(8)
+    server.say("Where does it lead?", conversation_id="a/b:c@d?e#f (g) é%")
+    expect(page.locator(".event")).to_have_count(9)
+    expect(page.locator(".event__conversation").nth(1)).to_contain_text("Conversation 20")
     expect(page.locator(".event__conversation").first).to_contain_text("Conversation 20")
 
-    def rows() -> list[str]:
-        items = page.locator(".event")
-        return [re.sub(r"\s+", " ", text) for text in items.all_inner_texts()]
+    def rows() -> list[Any]:
+        """Markup and all: how they look, where they lead."""
+        return page.locator(".event").evaluate_all(ELEMENTS)
 
     live = rows()
     page.reload()

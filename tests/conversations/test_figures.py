@@ -1,4 +1,4 @@
-"""Amounts in words; tests/js/message-figures.test.js asks the scripts for the same."""
+"""Amounts in words; tests/js/figures.test.js asks the scripts for the same."""
 
 from decimal import Decimal
 
@@ -10,7 +10,6 @@ from conversations.templatetags.figures import dollars, lasted, thousands
 @pytest.mark.parametrize(
     ("duration_ms", "words"),
     [
-        (0, "0 ms"),
         (999, "999 ms"),
         (3299, "3.2 s"),
         (59_999, "59.9 s"),
@@ -23,7 +22,13 @@ def test_durations_are_told_in_the_two_units_that_matter(duration_ms: int, words
     assert lasted(duration_ms) == words
 
 
-def test_amounts_are_written_with_separators_and_costs_with_four_digits() -> None:
+def test_amounts_have_separators_and_parts_of_a_cent_where_there_are_no_dollars() -> None:
     assert thousands(Decimal(1234567)) == "1,234,567"
-    assert dollars(Decimal("1234.5")) == "$1,234.5000"
-    assert dollars(Decimal("0.00004")) == "$0.0000"
+    assert dollars(Decimal("1234.5")) == "$1,234.50"
+    assert dollars(Decimal("0.0042")) == "$0.0042"
+    assert dollars(0.00004) == "<$0.0001"
+
+
+def test_where_there_is_no_figure_there_is_a_dash() -> None:
+    assert dollars(Decimal(0)) == "—"
+    assert lasted(0) == "—"

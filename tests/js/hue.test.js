@@ -5,7 +5,7 @@ import { hueOf } from "../../static/js/hue.js";
 
 test("an agent has the same colour as on the server", () => {
   // The same list is in tests/conversations/test_hues.py.
-  const agents = ["", "claude", "Ada", "é😀", "gpt-5", "gemini-1.5"];
+  const agents = ["", "claude", "Ada", "é😀", "gpt-5", "gemini-1.5", "a-1", "b-2"];
 
-  assert.deepEqual(agents.map(hueOf), [1, 3, 11, 4, 4, 9]);
+  assert.deepEqual(agents.map(hueOf), [21, 4, 7, 7, 2, 23, 13, 15]);
 });

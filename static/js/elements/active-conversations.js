@@ -2,7 +2,7 @@
 
 import { chatPage, conversationPage } from "../addresses.js";
 import { reduceActive } from "../dashboard.js";
-import { count } from "../sums.js";
+import { thousands } from "../figures.js";
 import { hueOf } from "../hue.js";
 import { LiveList, part } from "./live-list.js";
 
@@ -22,8 +22,8 @@ class ActiveConversations extends LiveList {
     link.textContent = name || id;
     link.href = kind === "chat" ? chatPage(id) : conversationPage(id);
     part(row, "agents").replaceChildren(...participants.flatMap((agent) => [nameOf(agent), " "]));
-    const messages = `${count(totalMessages)} ${totalMessages === 1 ? "message" : "messages"}`;
-    part(row, "figures").textContent = `${messages} · ${count(totalTokens)} tokens`;
+    const messages = `${thousands(totalMessages)} ${totalMessages === 1 ? "message" : "messages"}`;
+    part(row, "figures").textContent = `${messages} · ${thousands(totalTokens)} tokens`;
   }
 }
 

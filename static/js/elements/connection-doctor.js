@@ -3,7 +3,7 @@
 
 import { ARRIVES_WITHIN_MS, examine, STATIONS } from "../doctor.js";
 import { askFor } from "../refresher.js";
-import { clockTime, took } from "../sums.js";
+import { clockTime, took } from "../times.js";
 import { part } from "./live-list.js";
 
 const SECOND_MS = 1000;

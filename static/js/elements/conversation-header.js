@@ -3,7 +3,7 @@
 
 import { closeMenu, tendMenus } from "../menus.js";
 import { toast } from "../toast.js";
-import { dollars, lasted, thousands } from "./message-figures.js";
+import { dollars, lasted, thousands } from "../figures.js";
 import { showLocalTime } from "./feed-row.js";
 
 const LOOK_EVERY_MS = 1000;
@@ -58,8 +58,10 @@ class ConversationHeader extends HTMLElement {
     say(this.#part("status"), status[0] + status.slice(1).toLowerCase());
     this.#part("status").dataset.status = status.toLowerCase();
     say(this.#part("messages"), thousands(conversation.totalMessages));
-    say(this.#part("tokens"), thousands(conversation.totalTokens));
+    say(this.#part("tokens"), conversation.totalTokens ? thousands(conversation.totalTokens) : "—");
     say(this.#part("cost"), dollars(conversation.totalCost));
+    const estimate = this.#part("estimate");
+    if (estimate) estimate.hidden = !conversation.totalCost;
     say(this.#part("duration"), lasted(conversation.totalDuration));
     say(this.#part("error"), errorMessage ?? "");
     this.#part("error").hidden = !errorMessage;

@@ -1,8 +1,9 @@
 // A row of the feed: the page's own <template>, filled in. Whatever agents say goes in as text.
 
 import { conversationPage } from "../addresses.js";
+import { dollars, thousands } from "../figures.js";
+import { hueOf } from "../hue.js";
 
-const numbers = new Intl.NumberFormat("en-US");
 const times = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const dates = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 
@@ -14,10 +15,11 @@ export function makeRow(template, row, name) {
   item.dataset.kind = row.kind;
   item.dataset.conversation = row.conversation;
   fill(item, "happened", row.happened);
-  fill(item, "agent", row.agent);
+  const agent = fill(item, "agent", row.agent);
+  if (row.agentId) agent.dataset.hue = hueOf(row.agentId);
   fill(item, "preview", row.preview);
-  fill(item, "tokens", row.tokens ? `${numbers.format(row.tokens)} tokens` : "");
-  fill(item, "cost", row.cost ? `$${row.cost.toFixed(4)} (estimate)` : "");
+  fill(item, "tokens", row.tokens ? `${thousands(row.tokens)} tokens` : "");
+  fill(item, "cost", row.cost ? `${dollars(row.cost)} (estimate)` : "");
   nameConversation(item, name || row.conversation);
   if (row.conversation) item.querySelector("a").href = conversationPage(row.conversation);
   item.querySelector("time").dateTime = row.timestamp;
@@ -48,4 +50,5 @@ function fill(item, part, words) {
   const place = item.querySelector(`[data-part="${part}"]`);
   place.textContent = words;
   place.hidden = !words;
+  return place;
 }

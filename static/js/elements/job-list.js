@@ -2,7 +2,7 @@
 
 import { importPage } from "../addresses.js";
 import { reduceJobs } from "../dashboard.js";
-import { count } from "../sums.js";
+import { thousands } from "../figures.js";
 import { LiveList, part, showStatus } from "./live-list.js";
 
 class JobList extends LiveList {
@@ -17,10 +17,10 @@ class JobList extends LiveList {
     link.href = importPage(job.id);
     part(row, "progress").value = job.percentage;
     part(row, "figures").textContent = [
-      `${count(job.new)} new`,
-      `${count(job.known)} known`,
-      `${count(job.repaired)} repaired`,
-      `${count(job.failed)} bad`,
+      `${thousands(job.new)} new`,
+      `${thousands(job.known)} known`,
+      `${thousands(job.repaired)} repaired`,
+      `${thousands(job.failed)} bad`,
     ].join(" · ");
   }
 }

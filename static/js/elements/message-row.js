@@ -2,7 +2,7 @@
 
 import { hueOf } from "../hue.js";
 import { showLocalTime } from "./feed-row.js";
-import { dollars, lasted, thousands } from "./message-figures.js";
+import { dollars, lasted, thousands } from "../figures.js";
 
 export function makeMessage(template, message, { isEstimate }) {
   const item = template.content.firstElementChild.cloneNode(true);

@@ -2,7 +2,8 @@
 // feed inside of it follows the project, and what it takes comes by here and at the lists as an
 // event named frame.
 
-import { count, slotName, spend } from "../sums.js";
+import { dollars, thousands } from "../figures.js";
+import { slotName } from "../times.js";
 import { askFor, Refresher } from "../refresher.js";
 import "./active-conversations.js";
 import "./connection-doctor.js";
@@ -11,7 +12,7 @@ import "./project-feed.js";
 import "./run-list.js";
 import "./spend-plot.js";
 
-const WRITTEN = { cost: spend };
+const WRITTEN = { cost: dollars };
 const MOST_NAMES = 8;
 const MOST_SLOTS = 100;
 
@@ -60,7 +61,7 @@ class ProjectDashboard extends HTMLElement {
 
 function written(name, figures) {
   if (name === "name") return figures.name;
-  return (WRITTEN[name] ?? count)(figures[name]);
+  return (WRITTEN[name] ?? thousands)(figures[name]);
 }
 
 function named(figures, by) {

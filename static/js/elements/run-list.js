@@ -2,7 +2,7 @@
 
 import { chatPage } from "../addresses.js";
 import { reduceRuns } from "../dashboard.js";
-import { count, spend } from "../sums.js";
+import { dollars, thousands } from "../figures.js";
 import { hueOf } from "../hue.js";
 import { LiveList, part, showStatus } from "./live-list.js";
 
@@ -17,7 +17,8 @@ class RunList extends LiveList {
     if (run.agentId !== undefined) this.#introduce(row, run);
     if (run.status !== undefined) showStatus(row, run.status);
     if (run.totalTokens !== undefined) {
-      part(row, "figures").textContent = `${count(run.totalTokens)} tokens · ${spend(run.cost)}`;
+      const cost = run.cost ? ` · ${dollars(run.cost)}` : "";
+      part(row, "figures").textContent = `${thousands(run.totalTokens)} tokens${cost}`;
     }
     const bar = part(row, "progress");
     bar.hidden = !run.percentage || run.status !== "running";

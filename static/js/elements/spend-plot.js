@@ -1,7 +1,7 @@
 // <spend-plot measure="cost"> draws one figure over time. The numbers stand in the page's table,
 // too: what is drawn here is for eyes. uPlot is loaded when there is something to draw.
 
-import { count, spend } from "../sums.js";
+import { dollars, thousands } from "../figures.js";
 
 const HEIGHT_PX = 176;
 const LEAST_WIDTH_PX = 64;
@@ -127,7 +127,7 @@ class SpendPlot extends HTMLElement {
   #read(place) {
     const slot = this.#slots[place];
     const value = slot?.[this.getAttribute("measure")];
-    const words = slot ? `${slot.name}: ${this.#isOfMoney ? spend(value) : count(value)}` : "";
+    const words = slot ? `${slot.name}: ${this.#isOfMoney ? dollars(value) : thousands(value)}` : "";
     this.#reading.textContent = words;
   }
 

@@ -60,6 +60,7 @@ export function rowOf(frame) {
     conversation: text(data.conversationId),
     happened: happened(frame.type, data),
     agent: agentOf(data, about),
+    agentId: data.conversation ? "" : idOf(about),
     preview: preview(contentOf(data, about)),
     tokens: about.totalTokens || 0,
     cost: about.cost || about.totalCost || 0,
@@ -93,6 +94,11 @@ function agentOf({ conversation, ...data }, about) {
 
 function nameOf(one) {
   return text(one.agentName) || text(one.agentType) || text(one.agentId);
+}
+
+/** By which an agent has its colour. */
+function idOf(one) {
+  return text(one.agentId) || text(one.agentType) || text(one.agentName);
 }
 
 function contentOf(data, about) {

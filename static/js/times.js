@@ -1,23 +1,11 @@
-// How numbers, sums and times are written; the server writes the first the same, in
-// conversations/templatetags/sums.py and agents/dashboard.py.
+// How times are written on the dashboard; the server writes days and hours the same, in
+// agents/dashboard.py.
 
-const numbers = new Intl.NumberFormat("en-US");
-const sums = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const times = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const dates = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 // As the server writes them: British ones have a Sept.
 const months = new Intl.DateTimeFormat("en-US", { month: "short", timeZone: "UTC" });
 const SECOND_MS = 1000;
-
-export function count(number) {
-  return numbers.format(number);
-}
-
-/** Parts of a cent count where there are no dollars. */
-export function spend(cost) {
-  if (!cost) return "$0";
-  return `$${cost >= 1 ? sums.format(cost) : cost.toFixed(4)}`;
-}
 
 /** A day of UTC, or an hour of one. */
 export function slotName(begin, unit) {
@@ -31,6 +19,7 @@ export function clockTime(moment) {
   return isToday ? times.format(moment) : `${dates.format(moment)}, ${times.format(moment)}`;
 }
 
+/** Nothing measured is a measurement, too. */
 export function took(ms) {
   return ms < SECOND_MS ? `${Math.round(ms)} ms` : `${(ms / SECOND_MS).toFixed(1)} s`;
 }
