@@ -162,6 +162,7 @@ RATES = {
     "upload": env.rate("AGENTPIPE_RATE_UPLOAD", "10/60"),
     "streams": env.rate("AGENTPIPE_RATE_STREAMS", "600/60"),
     "messages": env.rate("AGENTPIPE_RATE_MESSAGES", "60/60"),
+    "events": env.rate("AGENTPIPE_RATE_EVENTS", "6000/60"),
 }
 
 # Who answers

@@ -36,6 +36,10 @@ class RunFinished(AgentsError):
     """It has finished and cannot be cancelled"""
 
 
+class RunOutside(AgentsError):
+    """It is carried out by another framework, and can only be stopped or tried again there"""
+
+
 class NothingToRetry(AgentsError):
     """Only an answer that failed or was cancelled can be tried again"""
 

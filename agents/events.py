@@ -41,6 +41,7 @@ RUN_KINDS = frozenset(
         "agent.complete",
     }
 )
+AGENT_STREAM = ("agent.",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ def stop(run: AgentRun) -> None:
 def without_job() -> QuerySet[AgentRun]:
     """Runs that nobody will carry out: a worker has failed at the very beginning or end of them."""
     alive = ProcrastinateJob.objects.filter(id=OuterRef("job_id"), status__in=("todo", "doing"))
-    unfinished = AgentRun.objects.filter(status__in=AgentRun.UNFINISHED)
+    unfinished = AgentRun.objects.filter(status__in=AgentRun.UNFINISHED, outside_id="")
     return unfinished.filter(~Exists(alive)).order_by("pk")
 
 

@@ -143,6 +143,50 @@ class RunAnswerSerializer(serializers.Serializer[Any]):
     run = RunSerializer()
 
 
+class ProgressGivenSerializer(serializers.Serializer[Any]):
+    status = serializers.CharField(required=False)
+    percentage = serializers.FloatField(required=False, min_value=0, max_value=100)
+    currentStep = serializers.IntegerField(required=False, min_value=0)
+    totalSteps = serializers.IntegerField(required=False, min_value=0)
+    estimatedTimeRemaining = serializers.FloatField(
+        required=False, allow_null=True, min_value=0, help_text="In seconds"
+    )
+    tokensUsed = serializers.IntegerField(required=False, min_value=0)
+    cost = serializers.FloatField(required=False, min_value=0)
+    content = serializers.CharField(required=False, help_text="Told to followers, and not kept")
+    reasoning = serializers.CharField(required=False, help_text="The same")
+    confidence = serializers.FloatField(required=False, min_value=0, max_value=1)
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    agentId = serializers.CharField()
+    status = serializers.CharField()
+    percentage = serializers.FloatField()
+    currentStep = serializers.IntegerField()
+    totalSteps = serializers.IntegerField()
+    estimatedTimeRemaining = serializers.FloatField(allow_null=True)
+    tokensUsed = serializers.IntegerField()
+    cost = serializers.FloatField()
+    lastUpdated = serializers.DateTimeField()
+
+
+class ProjectProgressSerializer(serializers.Serializer[Any]):
+    overall = serializers.FloatField()
+    agents = ProgressSerializer(many=True)
+    estimatedCompletion = serializers.DateTimeField(allow_null=True)
+
+
+class ProgressPointSerializer(serializers.Serializer[Any]):
+    agentId = serializers.CharField()
+    percentage = serializers.FloatField()
+    timestamp = serializers.DateTimeField()
+
+
+class ProgressHistorySerializer(serializers.Serializer[Any]):
+    items = ProgressPointSerializer(many=True)
+    has_more = serializers.BooleanField()
+
+
 class StepSerializer(serializers.Serializer[Any]):
     """A step of an answer: what else it has, its `type` says."""
 

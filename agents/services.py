@@ -5,10 +5,11 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from agents import events, queue, roster, working
+from agents import events, progress, queue, roster, working
 from agents.backends.base import Agent, Json
-from agents.errors import ChatNotFound, NothingToRetry, RunFinished, RunLost
+from agents.errors import ChatNotFound, NothingToRetry, RunFinished, RunLost, RunOutside
 from agents.models import AgentRun, Chat, Person, new_id
+from agents.progress import Report
 from conversations import hosting
 from conversations.errors import ConversationNotFound
 from conversations.models import Conversation, Message, Project
@@ -105,8 +106,10 @@ def start_run(
 def cancel_run(run: AgentRun) -> AgentRun:
     """End it here and now, with what it has said so far; its worker then stops the model.
 
-    Raises RunFinished.
+    Raises RunFinished, and RunOutside where it is carried out elsewhere.
     """
+    if run.outside_id:
+        raise RunOutside
     try:
         locked = working.lock_run(run.pk)
     except RunLost as error:
@@ -151,7 +154,12 @@ def retry(chat: Chat, question: Message) -> AgentRun:
 
 @transactional
 def resume_run(run: AgentRun) -> AgentRun:
-    """Once more, as a run of its own, what failed or was cancelled. Raises NothingToRetry."""
+    """Once more, as a run of its own, what failed or was cancelled.
+
+    Raises NothingToRetry, and RunOutside where it was carried out elsewhere.
+    """
+    if run.outside_id:
+        raise RunOutside
     if run.status not in RETRIABLE:
         raise NothingToRetry
     if run.question is not None and run.conversation is not None:
@@ -170,6 +178,7 @@ def delete_runs(conversation: Conversation) -> int:
     for run in locked:
         if not run.is_finished:
             queue.stop(run)
+            _tell_cancelled(run)
     for topic, is_going_on in _topics_of(locked).items():
         erase(topic)
         if is_going_on:
@@ -177,6 +186,22 @@ def delete_runs(conversation: Conversation) -> int:
     runs.delete()
     Chat.objects.filter(conversation=conversation).delete()
     return len(locked)
+
+
+def _tell_cancelled(run: AgentRun) -> None:
+    """To those who follow the project: of the conversation, nothing is left."""
+    (standing,) = progress.take(
+        [
+            Report(
+                project_id=run.project_id,
+                agent_id=run.agent_id,
+                run=run,
+                status=AgentRun.Status.CANCELLED,
+            )
+        ]
+    )
+    for event in standing.events:
+        publish(event, run.project.topic)
 
 
 def _topics_of(runs: Sequence[AgentRun]) -> dict[str, bool]:

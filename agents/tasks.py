@@ -12,7 +12,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import JobAborted
 from procrastinate.job_context import AbortReason
 
-from agents import checkpoint, queue, recorder, roster, working
+from agents import checkpoint, history, queue, recorder, roster, working
 from agents.backends.base import Agent, Assignment, Backend
 from agents.errors import AgentNotFound, BackendFailed, BackendUnavailable, RunLost
 from agents.recorder import in_database, persistently
@@ -160,4 +160,12 @@ def sweep_runs(timestamp: int) -> None:
     for run_id in queue.without_job().values_list("pk", flat=True):
         working.queue_again(run_id)
     checkpoint.forget_old()
+    connection.close()
+
+
+@app.periodic(cron="7 * * * *")
+@app.task(queueing_lock="thin_progress", pass_context=False)
+def thin_progress(timestamp: int) -> None:
+    """Of what is long ago, charts need fewer points."""
+    history.thin()
     connection.close()

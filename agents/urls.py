@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from agents import dashboard, pages, run_pages, run_views, views
+from agents import dashboard, pages, progress_views, run_pages, run_views, views
 
 MESSAGE = "api/chats/<str:chat_id>/messages/<str:message_id>"
 RUN = "api/projects/<str:project>/runs/<str:run>"
@@ -28,5 +28,16 @@ urlpatterns = [
     path(f"{RUN}/cancel", run_views.RunCancelView.as_view()),
     path(f"{RUN}/resume", run_views.RunResumeView.as_view()),
     path(f"{RUN}/events", run_views.RunEventsView.as_view()),
+    path("api/projects/<str:project>/progress", progress_views.ProjectProgressView.as_view()),
+    path(
+        "api/projects/<str:project>/progress/history",
+        progress_views.ProgressHistoryView.as_view(),
+    ),
+    path(
+        "api/projects/<str:project>/agents/<str:agent>/progress",
+        progress_views.AgentProgressView.as_view(),
+    ),
+    path("api/projects/<str:project>/agents/stream", progress_views.AgentsStreamView.as_view()),
+    path("api/sse/agent-stream", progress_views.AgentStreamView.as_view()),
     path("api/command-center/message", run_views.CommandCenterView.as_view()),
 ]

@@ -40,6 +40,23 @@ def unnamed_step(event: Event) -> bytes:
     return cached
 
 
+# Under the names that clients have always known; the others are called what they are.
+NAMES = {"agent.progress": "agent:progress", "agent.complete": "agent:complete"}
+
+
+def agent_frame(event: Event) -> bytes:
+    """A named SSE frame of an agent's life; its data is the progress, the run, the step itself."""
+    cached = event.rendered.get(agent_frame)
+    if cached is None:
+        # Each kind has one family: what it carries is all between the first colon and the end.
+        carried = event.payload[event.payload.index(":") + 1 : -1]
+        name = NAMES.get(event.kind, event.kind)
+        cached = f"event: {name}\nid: {event.id}\ndata: {carried}\n\n".encode()
+        event.rendered[agent_frame] = cached
+    assert isinstance(cached, bytes)
+    return cached
+
+
 def command_center_frame(event: Event) -> bytes:
     """`chunk` after `chunk`, then `cost` and `done`, or `error`; other steps are not shown."""
     step = json.loads(event.payload) if event.kind in STEP_KINDS else {}

@@ -3,6 +3,7 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from enum import IntEnum
 from typing import Any, assert_never
 from urllib.parse import parse_qs
@@ -108,7 +109,10 @@ class StreamConsumer(AsyncWebsocketConsumer):
 
 
 class FollowConsumer(StreamConsumer):
-    """One topic, named by the path: `as_asgi(stream="project:{project}")`."""
+    """One topic, named by the path: `as_asgi(stream="project:{project}")`.
+
+    `subjects_in` is the parameter of the query that narrows it to what is about these: `a,b`.
+    """
 
     forwarding: asyncio.Task[None] | None = None
 
@@ -117,11 +121,13 @@ class FollowConsumer(StreamConsumer):
         *,
         stream: str,
         only: Filter = EVERYTHING,
+        subjects_in: str | None = None,
         present_state: PresentState | None = None,
     ) -> None:
         super().__init__()
         self.stream = stream
         self.only = only
+        self.subjects_in = subjects_in
         self.present_state = present_state
 
     async def open(self) -> None:
@@ -135,7 +141,7 @@ class FollowConsumer(StreamConsumer):
         try:
             stream = self.stream.format_map(self.scope["url_route"]["kwargs"])
             after = wire.cursor(self._header(b"last-event-id"), self.query.get("since"))
-            await self.forward(stream, after=after, only=self.only, label=None)
+            await self.forward(stream, after=after, only=self._wanted(), label=None)
         except OSError:
             return  # the client has gone, and the disconnect is on its way
         except tuple(ENDINGS) as error:
@@ -145,6 +151,11 @@ class FollowConsumer(StreamConsumer):
             await self.close(CloseCode.FAILED)
         else:
             await self.close(CloseCode.DONE)
+
+    def _wanted(self) -> Filter:
+        named = self.query.get(self.subjects_in, "") if self.subjects_in else ""
+        subjects = frozenset(name for name in named.split(",") if name)
+        return replace(self.only, subjects=subjects) if subjects else self.only
 
     def _header(self, name: bytes) -> str | None:
         return next(

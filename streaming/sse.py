@@ -27,10 +27,12 @@ def sse_response(
     only: Filter = EVERYTHING,
     begin: int | None = None,
     is_greeted: bool = True,
+    is_named: bool = False,
 ) -> HttpResponseBase:
     """Follow a topic from the request's cursor. Raises CursorMalformed.
 
-    Without a cursor it begins behind number `begin`, or with what comes from now on.
+    Without a cursor it begins behind number `begin`, or with what comes from now on. `is_named`
+    goes with a `render` that gives names: then what is told of the stream itself has one, too.
     """
     after = wire.cursor(request.headers.get("Last-Event-ID"), request.GET.get("since"))
     if after is None:
@@ -40,22 +42,30 @@ def sse_response(
     connection.close()
     if span.has_ended and after == span.last:
         return HttpResponse(status=204)
-    frames = _frames(topic, after=after, render=render, only=only, is_greeted=is_greeted)
+    frames = _frames(
+        topic, after=after, render=render, only=only, is_greeted=is_greeted, is_named=is_named
+    )
     return StreamingHttpResponse(frames, content_type="text/event-stream", headers=HEADERS)
 
 
 async def _frames(
-    topic: str, *, after: int | None, render: wire.Render, only: Filter, is_greeted: bool
+    topic: str,
+    *,
+    after: int | None,
+    render: wire.Render,
+    only: Filter,
+    is_greeted: bool,
+    is_named: bool,
 ) -> AsyncIterator[bytes]:
     let_go_of_the_thread()
     async with following(
         topic, after=after, transport="sse", only=only, heartbeat_s=settings.STREAM_HEARTBEAT_S
     ) as follower:
-        yield wire.sse_opening(follower.last_id if is_greeted else None)
+        yield wire.sse_opening(follower.last_id if is_greeted else None, is_named=is_named)
         try:
             async for batch in follower:
                 if isinstance(batch, Truncated):
-                    yield wire.sse_notice(wire.truncated(batch))
+                    yield wire.sse_notice(wire.truncated(batch), is_named=is_named)
                 else:
                     yield b"".join(map(render, batch)) or wire.PING
         except HubClosed:

@@ -47,15 +47,18 @@ def unnamed_sse(event: Event) -> bytes:
     return cached
 
 
-def sse_notice(notice: Mapping[str, object]) -> bytes:
+def sse_notice(notice: Mapping[str, object], *, is_named: bool = False) -> bytes:
     """A frame without a number of its own."""
-    return f"data: {_compact(notice)}\n\n".encode()
+    name = f"event: {notice['type']}\n" if is_named else ""
+    return f"{name}data: {_compact(notice)}\n\n".encode()
 
 
-def sse_opening(last_id: str | None) -> bytes:
+def sse_opening(last_id: str | None, *, is_named: bool = False) -> bytes:
     """The first bytes; with an id they say where the stream stands."""
     retry = f"retry: {RETRY_MS}\n".encode()
-    return retry + (b"\n" if last_id is None else sse_notice(connected(last_id)))
+    if last_id is None:
+        return retry + b"\n"
+    return retry + sse_notice(connected(last_id), is_named=is_named)
 
 
 def connected(last_id: str) -> dict[str, object]:

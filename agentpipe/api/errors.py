@@ -18,8 +18,10 @@ from agents.errors import (
     MessageNotFound,
     NothingToRetry,
     PersonNotFound,
+    ProgressNotFound,
     RunFinished,
     RunNotFound,
+    RunOutside,
 )
 from conversations.errors import (
     BodyTooLarge,
@@ -75,6 +77,7 @@ STATUS: dict[type[Exception], int] = {
     MemberNotFound: 404,
     MessageNotFound: 404,
     PersonNotFound: 404,
+    ProgressNotFound: 404,
     ProjectNotFound: 404,
     RunNotFound: 404,
     NodeNotFound: 404,
@@ -90,6 +93,7 @@ STATUS: dict[type[Exception], int] = {
     NothingToResume: 409,
     NothingToRetry: 409,
     RunFinished: 409,
+    RunOutside: 409,
     Shipped: 409,
     StillGoingOn: 409,
     WorkflowRunFinished: 409,

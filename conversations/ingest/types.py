@@ -109,6 +109,8 @@ Time = Annotated[datetime, BeforeValidator(strict_time)]
 Whole = Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(_integer)]
 Positive = Annotated[int, Field(gt=0, le=LARGEST), BeforeValidator(_integer)]
 Cost = Annotated[Decimal, BeforeValidator(_cost)]
+# In front of bounds, where text that looks like a number is none.
+Number = BeforeValidator(_number)
 Object = Annotated[dict[str, Any], BeforeValidator(lambda value: storable(value))]
 
 # The forgiving types of the snake_case dialect: what does not fit is absent, never refused

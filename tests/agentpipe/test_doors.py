@@ -57,6 +57,7 @@ THINGS = {
     "chat_id": CHAT,
     "message_id": QUESTION,
     "run": RUN,
+    "agent": AGENT,
     "workflow": WORKFLOW,
     "workflow_run": WORKFLOW_RUN,
     "node": "ask",
@@ -69,7 +70,17 @@ THINGS = {
     "url": "conversations/",
     "path": "anything",
 }
-OF_THE_PROJECT = (CONVERSATION, JOB, CHAT, QUESTION, RUN, WORKFLOW, WORKFLOW_RUN, "users/ada")
+OF_THE_PROJECT = (
+    CONVERSATION,
+    JOB,
+    CHAT,
+    QUESTION,
+    RUN,
+    AGENT,
+    WORKFLOW,
+    WORKFLOW_RUN,
+    "users/ada",
+)
 ASK: dict[str, Any] = {"id": "ask", "kind": "approval", "question": "May it go on?"}
 # What a body must say to get past the reading of it, and to the project.
 BODIES: dict[str, Any] = {
@@ -380,6 +391,7 @@ async def test_whoever_may_not_see_a_thing_cannot_tell_that_it_exists(
         CHAT: str(uuid4()),
         QUESTION: "e" * 24,
         RUN: "f" * 24,
+        AGENT: "nobody-at-work",
         WORKFLOW: "no-such-workflow",
         WORKFLOW_RUN: "9" * 24,
     }
