@@ -29,10 +29,18 @@ def workflow_for(project: Project, name: str) -> Workflow:
     return shipped(project, definition)
 
 
-def workflows_of(project: Project) -> list[Workflow]:
-    """Those that come with the server, and the project's own."""
-    ready = [shipped(project, definition) for definition in catalog.shipped().values()]
-    return [*ready, *Workflow.objects.filter(project=project)]
+class WorkflowsOf:
+    """Those that come with the server, and the project's own; as a list to be shown in pages."""
+
+    def __init__(self, project: Project) -> None:
+        ready = [shipped(project, definition) for definition in catalog.shipped().values()]
+        self.all = [*ready, *Workflow.objects.filter(project=project)]
+
+    def count(self) -> int:
+        return len(self.all)
+
+    def __getitem__(self, part: slice) -> list[Workflow]:
+        return self.all[part]
 
 
 def shipped(project: Project, definition: Json) -> Workflow:

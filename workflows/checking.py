@@ -203,9 +203,11 @@ def _of_graph(nodes: list[AnyNode]) -> Iterator[Fault]:
     try:
         Graph(nodes)
     except CycleError as error:
-        cycle: list[str] = error.args[1]
-        first = min(ids.index(name) for name in cycle)
-        yield ["nodes", first], f"A cycle: {' → '.join(reversed(cycle))}", "cycle"
+        # Each with what it needs behind it, around from the one that is written first.
+        *cycle, _ = reversed(error.args[1])
+        first = min(range(len(cycle)), key=lambda place: ids.index(cycle[place]))
+        around = [*cycle[first:], *cycle[:first], cycle[first]]
+        yield ["nodes", ids.index(cycle[first])], f"A cycle: {' → '.join(around)}", "cycle"
 
 
 def _of_references(definition: Definition) -> Iterator[Fault]:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Prefetch, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -20,7 +19,7 @@ from conversations.errors import BodyTooLarge
 from conversations.models import ApiKey, Project
 from streaming import replay
 from workflows import services
-from workflows.access import workflow_for, workflow_run_for, workflow_runs_for, workflows_of
+from workflows.access import WorkflowsOf, workflow_for, workflow_run_for, workflow_runs_for
 from workflows.models import NodeState, WorkflowRun
 from workflows.serializers import (
     DecisionSerializer,
@@ -39,6 +38,8 @@ NEWEST_FIRST = ("-created_at", "-id")
 EVENTS_A_PAGE = 500
 NAMELESS = "local"
 NODES = Prefetch("nodes", NodeState.objects.filter(item=None).only("run", "item", "state"))
+# Reading YAML takes a second for each of these, and JSON nothing.
+LONGEST_YAML = 128 * 1024
 # Of the definition itself.
 DEFINITION = {"application/json": OpenApiTypes.OBJECT, "application/yaml": OpenApiTypes.STR}
 
@@ -47,8 +48,8 @@ class YAML(BaseParser):
     media_type = "application/yaml"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        body = stream.read(settings.BODY_LIMIT + 1)
-        if len(body) > settings.BODY_LIMIT:
+        body = stream.read(LONGEST_YAML + 1)
+        if len(body) > LONGEST_YAML:
             raise BodyTooLarge
         return read_yaml(body)
 
@@ -69,7 +70,7 @@ class WorkflowsView(WorkflowDoor):
         responses=lists.list_of(WorkflowSerializer),
     )
     def get(self, request: Request, project: str) -> Response:
-        found: Any = workflows_of(_project(request, project))
+        found: Any = WorkflowsOf(_project(request, project))
         return lists.numbered(self, found, WorkflowSerializer)
 
     @extend_schema(

@@ -150,7 +150,8 @@ async def test_a_map_does_the_same_for_every_item_some_at_a_time(workflows: Work
     ]
     assert outputs(done)["asked"] == [{"text": "yes"}, {"text": "no"}]
     assert outputs(done)["none"] == []
-    at_work, most = set(), 0
+    at_work: set[int] = set()
+    most = 0
     for frame in await workflows.events(run):
         node = frame.get("node", {})
         if node.get("id") == "each" and node["item"] is not None:
