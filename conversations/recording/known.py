@@ -3,10 +3,22 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from django.db import connection
+
 from conversations.changes import AddMessage, Delivery
-from conversations.models import Conversation, DeletedConversation, Message, Project, Receipt
+from conversations.models import Conversation, DeletedConversation, Project, Receipt
 
 KEYS_REMEMBERED = timedelta(hours=24)
+
+# Each with one array: of a list of a thousand, psycopg reads the places one by one.
+_LOCK = """
+    SELECT * FROM conversations_conversation WHERE project_id = %s AND public_id = ANY(%s)
+    ORDER BY public_id FOR NO KEY UPDATE
+"""
+_RECEIPTS = "SELECT * FROM conversations_receipt WHERE project_id = %s AND identity = ANY(%s)"
+_MESSAGES = """
+    SELECT public_id FROM conversations_message WHERE project_id = %s AND public_id = ANY(%s)
+"""
 
 
 class Known:
@@ -27,8 +39,7 @@ class Known:
             if delivery.change.conversation_id
         }
         if ids:
-            found = self.project.conversations.filter(public_id__in=ids).order_by("public_id")
-            for conversation in found.select_for_update(no_key=True):
+            for conversation in Conversation.objects.raw(_LOCK, [self.project.pk, list(ids)]):
                 self.conversations[conversation.public_id] = conversation
         # Asked after the lock: whoever waited for a deletion sees what it left.
         if lacking := ids - self.conversations.keys():
@@ -45,7 +56,7 @@ class Known:
         if not identities:
             return
         too_old = []
-        for receipt in Receipt.objects.filter(project=self.project, identity__in=identities):
+        for receipt in Receipt.objects.raw(_RECEIPTS, [self.project.pk, list(identities)]):
             if receipt.fingerprint and receipt.created_at < now - KEYS_REMEMBERED:
                 too_old.append(receipt.pk)
             else:
@@ -60,5 +71,6 @@ class Known:
             if isinstance(delivery.change, AddMessage) and delivery.change.message_id
         }
         if ids:
-            found = Message.objects.filter(project=self.project, public_id__in=ids)
-            self.message_ids.update(found.values_list("public_id", flat=True))
+            with connection.cursor() as cursor:
+                cursor.execute(_MESSAGES, [self.project.pk, list(ids)])
+                self.message_ids.update(public_id for (public_id,) in cursor.fetchall())
