@@ -12,6 +12,8 @@ from rest_framework.views import APIView
 
 from conversations import metrics
 from conversations.access import caller_of, project_for
+from conversations.models import Project
+from conversations.shares import Share, shares_of
 from streaming.events import iso
 
 DEFAULT_RANGE = "7d"
@@ -51,6 +53,19 @@ class ByModel(MessageFigures):
     model = serializers.CharField(allow_null=True)
 
 
+class OverTime(serializers.Serializer[Any]):
+    cost = serializers.ListField(child=serializers.FloatField())
+    totalTokens = serializers.ListField(child=serializers.IntegerField())
+
+
+class AgentTypeOverTime(OverTime):
+    agentType = serializers.CharField()
+
+
+class ModelOverTime(OverTime):
+    model = serializers.CharField(allow_null=True)
+
+
 class SummarySerializer(serializers.Serializer[Any]):
     range = serializers.ChoiceField(list(metrics.RANGES))
     totals = AllFigures()
@@ -61,6 +76,10 @@ class SummarySerializer(serializers.Serializer[Any]):
     bySource = BySource(many=True)
     byAgentType = ByAgentType(many=True)
     byModel = ByModel(many=True)
+    agentTypesOverTime = AgentTypeOverTime(
+        many=True, help_text="Of those used most, an amount for each of byDay or byHour"
+    )
+    modelsOverTime = ModelOverTime(many=True, help_text="The same of models")
 
 
 class MetricsSummaryView(APIView):
@@ -82,7 +101,7 @@ class MetricsSummaryView(APIView):
             raise ValidationError({"range": f"Expected one of {', '.join(metrics.RANGES)}"})
         project = project_for(caller_of(request), request.query_params.get("project"))
         found = metrics.summary(project, reach=reach, now=timezone.now())
-        return Response({"range": reach, **_shape(found)})
+        return Response({"range": reach, **_shape(found), **_over_time(project, found)})
 
 
 def _shape(found: metrics.Summary) -> Shape:
@@ -111,6 +130,23 @@ def _series(found: metrics.Summary) -> Shape:
             {"day": slot.date().isoformat(), **_all(part)} for slot, part in found.by_slot.items()
         ]
     }
+
+
+def _over_time(project: Project, found: metrics.Summary) -> Shape:
+    return {
+        "agentTypesOverTime": [
+            {"agentType": share.name, **_amounts(share)}
+            for share in shares_of(project, found, by="agent_type")
+        ],
+        "modelsOverTime": [
+            {"model": share.name or None, **_amounts(share)}
+            for share in shares_of(project, found, by="model")
+        ],
+    }
+
+
+def _amounts(share: Share) -> Shape:
+    return {"cost": [float(cost) for cost in share.cost], "totalTokens": share.total_tokens}
 
 
 def _all(part: metrics.Figures) -> Shape:

@@ -62,6 +62,7 @@ async def test_a_project_of_which_nothing_is_known_shows_zeros(api: Api) -> None
     assert week["totals"] == {"conversations": 0, **NONE}
     assert week["byStatus"] == {"ACTIVE": 0, "COMPLETED": 0, "INTERRUPTED": 0, "ERROR": 0}
     assert (week["activeNow"], week["bySource"], week["byModel"]) == (0, [], [])
+    assert week["agentTypesOverTime"] == week["modelsOverTime"] == []
     assert [day.pop("day") for day in week["byDay"]] == days(7)
     assert week["byDay"] == [{"conversations": 0, **NONE}] * 7
     assert (await summary(api, "all"))["byDay"] == []
@@ -94,6 +95,35 @@ async def test_figures_are_shown_in_all_and_by_what_they_belong_to(api: Api) -> 
         {"model": None, **COUNTED, "cost": 0.2},
     ]
     assert summed(found["byDay"], "messages", "conversations") == [3, 1]
+
+
+async def test_it_shows_over_time_whose_the_tokens_and_the_cost_are(api: Api) -> None:
+    await say(api, "s-1", ago(days=2), agent_type="claude", model="opus")
+    await say(api, "s-1", ago(days=0), agent_type="claude", model="haiku", cost=0.5)
+    await say(api, "s-1", ago(days=0), agent_type="gemini", tokens_used=3)
+    await say(api, "s-2", ago(days=8), agent_type="claude", model="opus")
+
+    found = await summary(api, "7d")
+
+    rest = [0, 0, 0, 0]
+    assert found["agentTypesOverTime"] == [
+        {"agentType": "claude", "totalTokens": [*rest, 7, 0, 7], "cost": [*rest, 0.1, 0, 0.5]},
+        {"agentType": "gemini", "totalTokens": [*rest, 0, 0, 3], "cost": [*rest, 0, 0, 0.1]},
+    ]
+    assert found["modelsOverTime"] == [
+        {"model": "haiku", "totalTokens": [*rest, 0, 0, 7], "cost": [*rest, 0, 0, 0.5]},
+        {"model": "opus", "totalTokens": [*rest, 7, 0, 0], "cost": [*rest, 0.1, 0, 0]},
+        {"model": None, "totalTokens": [*rest, 0, 0, 3], "cost": [*rest, 0, 0, 0.1]},
+    ]
+
+
+async def test_over_time_only_those_used_most_are_told_apart(api: Api) -> None:
+    for number in range(8):
+        await say(api, "s-1", ago(), agent_type=f"agent-{number}", tokens_used=number)
+
+    shown = (await summary(api))["agentTypesOverTime"]
+
+    assert [share["agentType"] for share in shown] == [f"agent-{n}" for n in (7, 6, 5, 4, 3, 2)]
 
 
 def summed(series: list[Json], *names: str) -> list[float]:
