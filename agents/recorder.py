@@ -1,7 +1,8 @@
 """One per worker: writes what all its runs have to tell, many at a time.
 
 Pieces of text that come between two writes are one event. A run's first piece, and whatever a run
-waits for, is written at once; the rest within some milliseconds.
+waits for, is written at once; the rest within some milliseconds. It rests for as long as it has
+written: the more runs there are to write of, the more pieces are one event.
 """
 
 import asyncio
@@ -13,12 +14,14 @@ from weakref import WeakKeyDictionary
 import structlog
 from channels.db import database_sync_to_async
 from django.db import InterfaceError, OperationalError
+from psycopg.errors import ProgramLimitExceeded
 
 from agents.models import AgentRun
 from agents.scribe import RunScribe
 from agents.working import Entry, record_steps
 
-EVERY_S = 0.04
+SHORTEST_REST_S = 0.04
+LONGEST_REST_S = 0.1
 AGAIN_S = 0.5
 PROGRESS_EVERY_S = 1.0
 
@@ -39,6 +42,9 @@ async def persistently(change: Callable[P, R], *args: P.args, **kwargs: P.kwargs
         try:
             return await in_database(change, *args, **kwargs)
         except (OperationalError, InterfaceError) as error:
+            # Too long or too deep: for psycopg that is a fault of operation, and it would stay.
+            if isinstance(error.__cause__, ProgramLimitExceeded):
+                raise
             logger.warning("recorder.database_away", reason=repr(error), again_in_s=AGAIN_S)
             await asyncio.sleep(AGAIN_S)
 
@@ -48,7 +54,7 @@ class Recorder:
         self._news: dict[RunScribe, None] = {}
         self._writing: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
-        self._wrote_at = float("-inf")
+        self._rests_until = float("-inf")
         self._progress_at: dict[tuple[int, str], float] = {}
 
     def note(self, scribe: RunScribe, *, is_urgent: bool = False) -> None:
@@ -75,14 +81,17 @@ class Recorder:
                 self._news.clear()
                 taken = [(scribe, scribe.take()) for scribe in scribes]
                 batch = [(scribe, entry) for scribe, entry in taken if entry is not None]
+                clock = asyncio.get_running_loop().time
+                began_at = clock()
                 if batch:
                     await self._write_batch(batch)
-                self._wrote_at = asyncio.get_running_loop().time()
+                rest_s = min(max(clock() - began_at, SHORTEST_REST_S), LONGEST_REST_S)
+                self._rests_until = clock() + rest_s
         finally:
             self._writing = None
 
     async def _pause(self) -> None:
-        wait_s = self._wrote_at + EVERY_S - asyncio.get_running_loop().time()
+        wait_s = self._rests_until - asyncio.get_running_loop().time()
         if wait_s > 0 and not self._hurry.is_set():
             try:
                 async with asyncio.timeout(wait_s):
@@ -96,12 +105,15 @@ class Recorder:
             lost = await persistently(record_steps, [entry for _, entry in batch])
         except Exception:
             if len(batch) > 1:
-                # What one run has to say must not silence the others.
-                for one in batch:
-                    await self._write_batch([one])
+                # What one run has to say must not silence the others: half by half it is found.
+                middle = len(batch) // 2
+                await self._write_batch(batch[:middle])
+                await self._write_batch(batch[middle:])
                 return
-            logger.exception("recorder.refused", run=batch[0][0].run.public_id)
-            lost = {batch[0][0].run.pk}
+            scribe = batch[0][0]
+            logger.exception("recorder.refused", run=scribe.run.public_id)
+            scribe.was_refused()
+            return
         for scribe, _ in batch:
             scribe.was_written(is_lost=scribe.run.pk in lost)
 

@@ -51,6 +51,7 @@ class RunScribe:
         self.quiet_since = time.monotonic()
         self.on_lost: Callable[[], object] | None = None
         self.is_lost = False
+        self.is_refused = False
         self.has_spoken = bool(commission.standing.content)
         self._owed = ""
         self._thought = ""
@@ -273,6 +274,11 @@ class RunScribe:
             self.is_lost = True
             if self.on_lost:
                 self.on_lost()
+
+    def was_refused(self) -> None:
+        """The database does not take what the run has to say: whatever follows would have a gap."""
+        self.is_refused = True
+        self.was_written(is_lost=True)
 
     # In here
 

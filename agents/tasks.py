@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import JobAborted
@@ -25,6 +25,8 @@ MOST_ATTEMPTS = 5
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
 TOLD_EVERY_S = 15
+
+REFUSED = "The database did not take what the agent had to say: the log of the server has it"
 
 # A worker that stops leaves its runs to the next; a database that is gone comes back.
 AGAIN = RetryStrategy(wait=1, retry_exceptions={OperationalError, InterfaceError, JobAborted})
@@ -45,13 +47,15 @@ async def answer(context: JobContext, run_id: int) -> None:
         await asyncio.shield(working_on_it)
     except asyncio.CancelledError:
         await _stop(working_on_it)
-        if context.abort_reason() == AbortReason.SHUTDOWN:
+        if context.abort_reason() == AbortReason.SHUTDOWN and not scribe.is_refused:
             await _hand_over(scribe)
             raise JobAborted from None
     except RunLost:
         pass
     else:
         return
+    if scribe.is_refused:
+        await persistently(working.fail_run, commission.run.pk, commission.run.epoch, error=REFUSED)
     # Where it was cancelled, the worker alone knows what the model has cost by now.
     await persistently(working.settle, commission.run.pk, commission.run.epoch, scribe.usage)
 
@@ -72,7 +76,12 @@ async def _carry_out(commission: Commission, scribe: RunScribe) -> None:
         talking.cancel()
     entry = await scribe.last_words()
     standing = scribe.standing(position=entry.told_after)
-    await persistently(working.finish_run, entry, standing=standing, error=error)
+    try:
+        await persistently(working.finish_run, entry, standing=standing, error=error)
+    except DatabaseError:
+        logger.exception("run.refused", run=commission.run.public_id)
+        scribe.is_refused = True
+        raise RunLost from None
 
 
 async def _ask(commission: Commission, scribe: RunScribe) -> None:

@@ -294,6 +294,17 @@ def finish_run(entry: Entry, *, standing: Standing, error: str = "") -> None:
     end_run(run, status=status, standing=standing, error=error)
 
 
+@transactional
+def fail_run(run_id: int, epoch: int, *, error: str) -> None:
+    """End this worker's run with what is written of it, and nothing else that it had to say."""
+    try:
+        run = lock_run(run_id)
+    except RunLost:
+        return
+    if run.epoch == epoch and run.status == AgentRun.Status.RUNNING:
+        end_run(run, status=AgentRun.Status.FAILED, standing=standing_of(run), error=error)
+
+
 def end_run(run: AgentRun, *, status: AgentRun.Status, standing: Standing, error: str = "") -> None:
     """Inside a transaction that holds the run and its conversation."""
     run.status = status

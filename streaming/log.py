@@ -61,7 +61,7 @@ def append(drafts: Sequence[Draft]) -> list[Event]:
             number = wanted.get(topic, 0)
             wanted[topic], ends[topic] = number + 1, draft.is_final
             entries.append((topic, number, place))
-    columns = {
+    columns: dict[str, Any] = {
         "names": "\n".join(wanted),
         "wanted": _numbers(wanted.values()),
         "ends": _booleans(ends.values()),
