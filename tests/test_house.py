@@ -10,8 +10,10 @@ from django.core.management import call_command
 
 from agents.events import RUN_KINDS, STEP_KINDS
 from conversations.events import INGEST_KINDS, JOB_KINDS
+from workflows.events import WORKFLOW_KINDS
 
 ROOT = Path(__file__).parent.parent
+ROOMS = ("agentpipe", "streaming", "conversations", "agents", "workflows")
 READERS = r"env\.(?:text|flag|integer|words|origins|rate|database|redis)\(\s*\"(\w+)\""
 
 
@@ -33,11 +35,11 @@ def test_every_setting_is_in_the_example() -> None:
 
 def test_every_kind_of_event_is_documented() -> None:
     documented = (ROOT / "docs/events.md").read_text()
-    kinds = sorted(INGEST_KINDS | JOB_KINDS | RUN_KINDS | {*STEP_KINDS})
+    kinds = sorted(INGEST_KINDS | JOB_KINDS | RUN_KINDS | WORKFLOW_KINDS | {*STEP_KINDS})
     assert [kind for kind in kinds if f"`{kind}`" not in documented] == []
 
 
-@pytest.mark.parametrize("room", ["agentpipe", "streaming", "conversations", "agents"])
+@pytest.mark.parametrize("room", ROOMS)
 def test_every_room_of_the_plan_is_there_and_no_other(room: str) -> None:
     plan = (ROOT / "docs/architecture.md").read_text()
     section = plan.split(f"### `{room}/`")[1].split("\n## ")[0].split("\n### ")[0]
@@ -56,7 +58,7 @@ def test_services_open_transactions_in_one_way_only() -> None:
     allowed = {"streaming/publish.py", "streaming/log.py"}
     found = {
         path.relative_to(ROOT).as_posix()
-        for room in ("agentpipe", "streaming", "conversations", "agents")
+        for room in ROOMS
         for path in (ROOT / room).rglob("*.py")
         if "transaction.atomic" in path.read_text()
     }
