@@ -1,7 +1,6 @@
 """The agent that writes websites: what it makes of a brief, and how it is interrupted."""
 
 import itertools
-from collections.abc import Iterator
 
 import pytest
 
