@@ -293,6 +293,8 @@ class Receipt(models.Model):
     # Set where the identity is an Idempotency-Key: what the key stood for. Such rows are forgotten.
     fingerprint = models.BinaryField(max_length=32, null=True)
     made_id = models.CharField(max_length=200, blank=True)
+    # Where more was answered than one id.
+    answer: Any = models.JSONField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:

@@ -23,7 +23,18 @@ from streaming.events import ERASED, Event, iso
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_collected: ContextVar[list[log.Draft] | None] = ContextVar("collected", default=None)
+Hear = Callable[[Sequence[Event]], None]
+
+
+class _Collected(list[log.Draft]):
+    """And who is to hear of them once they have their numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hearers: list[Hear] = []
+
+
+_collected: ContextVar[_Collected | None] = ContextVar("collected", default=None)
 
 
 class Publishable(Protocol):
@@ -61,6 +72,14 @@ def publish(event: Publishable, *topics: str) -> None:
     )
 
 
+def when_told(hear: Hear) -> None:
+    """Call this with all events of the transaction, inside of it, when they have their numbers."""
+    collected = _collected.get()
+    if collected is None:
+        raise PublishedOutsideTransaction
+    collected.hearers.append(hear)
+
+
 def erase(topic: str) -> None:
     """Take back all that a topic has told, wherever else it was told: memory is let go of too."""
     collected = _collected.get()
@@ -86,17 +105,21 @@ def transactional(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         outer = _collected.get()
-        collected: list[log.Draft] = []
+        collected = _Collected()
         token = _collected.set(collected)
         try:
             with transaction.atomic():
                 result = function(*args, **kwargs)
                 if outer is None and collected:
-                    _ring_after_commit(log.append(collected))
+                    events = log.append(collected)
+                    for hear in collected.hearers:
+                        hear(events)
+                    _ring_after_commit(events)
         finally:
             _collected.reset(token)
         if outer is not None:
             outer.extend(collected)
+            outer.hearers.extend(collected.hearers)
         return result
 
     return run

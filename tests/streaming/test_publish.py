@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,7 +11,8 @@ from django.db import OperationalError, connection, transaction
 from conversations.models import Project
 from streaming import log
 from streaming.errors import EventsTrimmed, PublishedOutsideTransaction
-from streaming.publish import publish, transactional
+from streaming.events import Event
+from streaming.publish import publish, transactional, when_told
 from tests.streaming.lab import Happened, numbers, tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,6 +49,35 @@ def test_no_event_without_its_change_and_no_change_without_its_event() -> None:
 def test_publishing_outside_a_transaction_is_an_error() -> None:
     with pytest.raises(PublishedOutsideTransaction):
         publish(Happened(number=1), "lab:1")
+    with pytest.raises(PublishedOutsideTransaction):
+        when_told(lambda events: None)
+
+
+def test_who_asks_hears_the_numbers_before_the_commit() -> None:
+    heard: list[Event] = []
+
+    def hear(events: Sequence[Event]) -> None:
+        heard.extend(events)
+        if len(events) > 2:
+            raise RuntimeError
+
+    @transactional
+    def inner() -> None:
+        publish(Happened(number=2), "lab:1")
+        when_told(hear)
+
+    @transactional
+    def tell_all(more: int) -> None:
+        publish(Happened(number=1), "lab:1")
+        inner()
+        for _ in range(more):
+            publish(Happened(number=3), "lab:1")
+
+    tell_all(0)
+    assert heard == log.read_after("lab:1", 0)
+    with pytest.raises(RuntimeError):
+        tell_all(1)
+    assert numbers(log.read_after("lab:1", 0)) == [1, 2]
 
 
 def test_a_change_whose_events_cannot_be_written_is_not_made() -> None:
