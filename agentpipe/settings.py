@@ -202,6 +202,17 @@ WRITER: dict[str, Any] = (
     if OPENAI_API_KEY
     else {"backend": "agents.backends.writer.Writer"}
 )
+# Is asked for a score of what was written; without a model there is none.
+JUDGE = {
+    "backend": "agents.backends.models.Model",
+    "prompt": (
+        "You judge the texts of websites against their briefs: whether they say what is asked for,"
+        " to those for whom it is meant, in the tone that is asked for, and claim nothing that the"
+        ' brief does not say. Answer with one JSON object and nothing else: {"value": a whole'
+        ' number from 0 (useless) to 100 (could go online as it is), "why": "one sentence that'
+        ' names what is best and what is worst"}'
+    ),
+}
 # By the names under which they are asked. Without a model's key, the guide answers.
 AGENTS: dict[str, dict[str, Any]] = {
     "default": {
@@ -212,6 +223,7 @@ AGENTS: dict[str, dict[str, Any]] = {
     "claude": {"name": "Claude", **CLAUDE},
     "gpt": {"name": "GPT", **GPT},
     "writer": {"name": "Writer", **WRITER},
+    **({"judge": {**WRITER, "name": "Judge", **JUDGE}} if "model" in WRITER else {}),
     "scripted": {
         "name": "Scripted",
         "backend": "agents.backends.scripted.Scripted",
@@ -283,7 +295,13 @@ STREAM_PULSE_S = 1
 PROCRASTINATE_IMPORT_PATHS = ["agents.tasks", "conversations.upload.tasks", "workflows.tasks"]
 # What the nodes of workflows can use besides the tools that look into the record: by name, each
 # an InTransaction or Outside of workflows.tools.
-WORKFLOW_TOOLS: dict[str, str] = {}
+WORKFLOW_TOOLS: dict[str, str] = {
+    "lay_out_website": "workflows.content.website.lay_out",
+    "measure_section": "workflows.content.website.measure_section",
+    "measure_page": "workflows.content.website.measure_page",
+}
+# Who else reads what an agent writes, by the word in the metadata of a run that asks for it.
+ANSWER_READERS = {"preview": "workflows.content.showing.read_along"}
 STREAM_RETENTION_DAYS = env.integer("AGENTPIPE_STREAM_RETENTION_DAYS", 30, least=0, most=36500)
 
 # What it says of itself

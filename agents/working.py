@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from agents import checkpoint, events, progress, queue
+from agents import checkpoint, events, progress, queue, readers
 from agents.backends.base import Turn, Usage
 from agents.checkpoint import Standing
 from agents.errors import RunLost
@@ -180,6 +180,7 @@ def record_steps(entries: Sequence[Entry]) -> set[int]:
     for entry in written:
         for event in entry.steps:
             publish(event, entry.run.topic)
+        readers.read_along(entry.run, entry.steps)
         _publish_wide(entry, standings)
     AgentStep.objects.bulk_create(
         [step for entry in written for step in entry.begun],
@@ -286,6 +287,7 @@ def finish_run(entry: Entry, *, standing: Standing, error: str = "") -> None:
         raise RunLost
     for event in entry.steps:
         publish(event, run.topic)
+    readers.read_along(run, entry.steps)
     _publish_wide(entry, iter(progress.take(_reports_of([entry]))))
     run.told = entry.told_after
     for step in entry.ended:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from workflows import views
+from workflows.preview import views as preview
 
 PROJECT = "api/projects/<str:project>"
 WORKFLOW = f"{PROJECT}/workflows/<str:workflow>"
@@ -20,4 +21,7 @@ urlpatterns = [
     path(f"{RUN}/nodes/<str:node>/approve", views.ApproveView.as_view()),
     path(f"{RUN}/nodes/<str:node>/reject", views.RejectView.as_view()),
     path(f"{RUN}/events", views.RunEventsView.as_view()),
+    path(f"{PROJECT}/preview", preview.PreviewView.as_view()),
+    path(f"{PROJECT}/preview/stream", preview.PreviewStreamView.as_view()),
+    path(f"{PROJECT}/quality", preview.QualityView.as_view()),
 ]

@@ -16,7 +16,8 @@ TOOLS = "tests.workflows.tools"
 @pytest.fixture(autouse=True)
 def _tools(settings: Settings) -> Iterator[None]:
     names = ("note", "stumble", "dawdle", "say_back", "lie")
-    settings.WORKFLOW_TOOLS = {name: f"{TOOLS}.{name}" for name in names}
+    own = {name: f"{TOOLS}.{name}" for name in names}
+    settings.WORKFLOW_TOOLS = {**settings.WORKFLOW_TOOLS, **own}
     tools.cache_clear()
     yield
     tools.cache_clear()

@@ -112,16 +112,18 @@ def test_a_judge_is_heard_as_half_of_all() -> None:
 
 
 def test_a_judge_is_believed_only_in_the_form_it_was_asked_for() -> None:
-    fenced = '```json\n{"value": 81, "why": "Says it all,\\n but late."}\n```'
-    assert judge.judgement(fenced).value == 81
-    assert judge.judgement(fenced).why == "Says it all, but late."
-    for answer, place in {
-        "It is good": "answer",
-        '{"value": 101, "why": "x"}': "value",
-        '{"value": "81", "why": "x"}': "value",
-        '{"value": 81}': "why",
-        '{"value": NaN, "why": "x"}': "value",
-        "": "answer",
-    }.items():
+    score = judge.judgement({"value": 81, "why": "Says it all,\n but late.", "more": 1})
+    assert (score.value, score.why) == (81, "Says it all, but late.")
+
+    for answer, place in (
+        ("It is good", "answer"),
+        ([], "answer"),
+        ({"value": 101, "why": "x"}, "value"),
+        ({"value": "81", "why": "x"}, "value"),
+        ({"value": True, "why": "x"}, "value"),
+        ({"value": float("nan"), "why": "x"}, "value"),
+        ({"value": 81}, "why"),
+        ({"value": 81, "why": ""}, "why"),
+    ):
         with pytest.raises(judge.NoJudgement, match=place):
             judge.judgement(answer)
