@@ -11,6 +11,8 @@ from django.core.management import call_command
 from agents.events import RUN_KINDS, STEP_KINDS
 from conversations.events import INGEST_KINDS, JOB_KINDS
 from workflows.events import WORKFLOW_KINDS
+from workflows.preview.events import SECTION_UPDATED
+from workflows.quality.recording import QUALITY_UPDATED
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("agentpipe", "streaming", "conversations", "agents", "workflows")
@@ -36,6 +38,7 @@ def test_every_setting_is_in_the_example() -> None:
 def test_every_kind_of_event_is_documented() -> None:
     documented = (ROOT / "docs/events.md").read_text()
     kinds = sorted(INGEST_KINDS | JOB_KINDS | RUN_KINDS | WORKFLOW_KINDS | {*STEP_KINDS})
+    kinds += [SECTION_UPDATED, QUALITY_UPDATED]
     assert [kind for kind in kinds if f"`{kind}`" not in documented] == []
 
 
