@@ -9,7 +9,8 @@ export function toast(words, { tone = "good" } = {}) {
   item.append(words);
   if (tone === "bad") item.append(closing(item));
   else setTimeout(() => item.remove(), SHOWN_FOR_MS);
-  list().append(item);
+  // It is there from the start: what comes into it is read out.
+  document.querySelector(".toasts").append(item);
 }
 
 function closing(item) {
@@ -19,15 +20,4 @@ function closing(item) {
   button.textContent = "Close";
   button.addEventListener("click", () => item.remove());
   return button;
-}
-
-/** A screen reader reads out what comes into it. */
-function list() {
-  const there = document.querySelector(".toasts");
-  if (there) return there;
-  const made = document.createElement("div");
-  made.className = "toasts";
-  made.setAttribute("role", "status");
-  document.body.append(made);
-  return made;
 }
