@@ -28,6 +28,7 @@ class ReplayPlayer extends HTMLElement {
   #moment = null; // of what came last
   #isPlaying = false;
   #timer = null;
+  #scrubbing = null;
   #due = 0; // when the next of the queue is shown
   #run = 0; // counts the places from which it was played
 
@@ -45,6 +46,7 @@ class ReplayPlayer extends HTMLElement {
 
   disconnectedCallback() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#scrubbing);
     this.removeEventListener("click", this.#press);
     this.#part("moment").removeEventListener("input", this.#scrub);
     this.#part("speed").removeEventListener("change", this.#goOn);
@@ -75,6 +77,7 @@ class ReplayPlayer extends HTMLElement {
 
   async #stop() {
     this.#setPlaying(false);
+    clearTimeout(this.#scrubbing);
     this.#run += 1;
     this.#part("start").hidden = false;
     this.#part("player").hidden = true;
@@ -91,9 +94,11 @@ class ReplayPlayer extends HTMLElement {
 
   #scrub = () => {
     clearTimeout(this.#timer);
+    clearTimeout(this.#scrubbing);
+    this.#run += 1;
     const moment = momentAt(this.#part("moment").value / STEPS, this.#stage.span());
     this.#tell(moment);
-    this.#timer = setTimeout(() => this.#playFrom(moment), SCRUBBED_FOR_MS);
+    this.#scrubbing = setTimeout(() => this.#playFrom(moment), SCRUBBED_FOR_MS);
   };
 
   /** Show what had come up to a moment, and go on from there. */
