@@ -36,12 +36,35 @@ export interface UseStreamingMessageResult {
   error: string | null;
 }
 
+/** An import, as far as it has come. */
+export interface IngestJob {
+  id: string;
+  project_id: string;
+  file_name: string;
+  size: number;
+  kind: string;
+  status: "queued" | "running" | "completed" | "failed" | "cancelled";
+  /** Not known while it has not been read to its end. */
+  total: number | null;
+  processed: number;
+  new: number;
+  known: number;
+  repaired: number;
+  failed: number;
+  percentage: number;
+  errors: { line: number; error: string }[];
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+}
+
 export interface IngestJobEvent {
   id: string;
   seq: number;
   type: string;
   timestamp: string;
-  job: any;
+  /** None where the stream says that events are gone. */
+  job?: IngestJob;
 }
 
 export interface Hooks {
@@ -54,5 +77,14 @@ export interface Hooks {
   useIngestStream(projectId: string, jobId: string): IngestJobEvent[];
 }
 
+/** What of React the hooks stand on. */
+export interface HooksOfReact {
+  useCallback: (...given: any[]) => any;
+  useEffect: (...given: any[]) => void;
+  useReducer: (...given: any[]) => any;
+  useRef: (...given: any[]) => any;
+  useState: (...given: any[]) => any;
+}
+
 /** The hooks, for the React that is passed in. */
-export function hooksOf(React: any, options?: { base?: string; fetch?: typeof fetch }): Hooks;
+export function hooksOf(React: HooksOfReact, options?: { base?: string; fetch?: typeof fetch }): Hooks;

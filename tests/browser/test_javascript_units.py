@@ -21,3 +21,16 @@ def test_the_javascript_modules_pass_their_own_tests() -> None:
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.processes
+@pytest.mark.timeout(60)
+def test_the_types_are_those_that_a_program_needs() -> None:
+    compiler = shutil.which("tsc")
+    if compiler is None:
+        pytest.skip("there is no TypeScript: the types of the package were not compiled")
+
+    command = [compiler, "-p", str(ROOT / "tests" / "js" / "tsconfig.json")]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
