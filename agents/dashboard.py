@@ -24,6 +24,8 @@ MOST_SHOWN = 6
 MOST_NAMES = 8
 MOST_SLOTS = 100
 DEFAULT_REACH = "7d"
+DEFAULT_SHARES = "agent"
+SHARES = {"agent": "By agent", "model": "By model"}
 REACHES = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "all": "All time"}
 
 WRITTEN: dict[metrics.Unit, str] = {"hour": "j M Y, H:i", "day": "j M Y"}
@@ -44,6 +46,7 @@ class DashboardPage(APIView):
         reach = request.query_params.get("range", DEFAULT_REACH)
         if reach not in metrics.RANGES:
             reach = DEFAULT_REACH
+        by = request.query_params.get("by", DEFAULT_SHARES)
         # Read first: what comes while the rest is read is told again, and nothing is missed.
         newest = replay.newest(project.topic, limit=EVENTS_SHOWN)
         shown: Json = {
@@ -54,6 +57,8 @@ class DashboardPage(APIView):
             "is_empty": not newest.frames and not project.conversations.exists(),
             "reach": reach,
             "reaches": REACHES,
+            "by": by if by in SHARES else DEFAULT_SHARES,
+            "shares": SHARES,
             **_figures(project, reach),
             "most_shown": MOST_SHOWN,
             "conversations": _active(project),

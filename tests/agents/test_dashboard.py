@@ -88,7 +88,15 @@ def test_the_range_is_in_the_address_and_one_that_is_none_is_the_usual_one(
     counted = {reach: figure(look(range=reach), "messages") for reach in ("24h", "7d", "a\0")}
 
     assert counted == {"24h": "0", "7d": "1", "a\0": "1"}
-    assert 'range=24h" aria-current="true"' in look(range="24h")
+    assert 'range=24h&amp;by=agent" aria-current="true"' in look(range="24h")
+
+
+def test_whose_figures_are_told_apart_is_in_the_address_too(project: Project, look: Look) -> None:
+    for by, told in (("model", "model"), ("a\0", "agent")):
+        page = look(range="30d", by=by)
+
+        assert f'<project-dashboard by="{told}"' in page
+        assert f'range=30d&amp;by={told}" aria-current="true">By {told}' in page
 
 
 def test_runs_at_work_stand_before_those_that_have_ended(project: Project, look: Look) -> None:

@@ -40,7 +40,7 @@ def lines_of(many: int) -> bytes:
 
 def shown(page: Page) -> list[str]:
     """All that the dashboard says but for the feed and the doctor."""
-    return page.locator(".totals, .things, [data-figures]").all_inner_texts()
+    return page.locator(".totals, .legend, .things, [data-figures]").all_inner_texts()
 
 
 def station(page: Page, name: str, state: str) -> None:
@@ -60,9 +60,10 @@ def test_figures_and_lists_go_on_live_and_read_as_the_server_writes_them(
 ) -> None:
     server.ingest("conversation.started", conversation_id="tower", initial_prompt="Plan a tower")
     server.say("Stone or steel?", tokens_used=1200, cost=0.0042, model="opus")
-    page = open_page(server.url)
+    page = open_page(f"{server.url}/?by=model")
     is_live(page)
     expect(page.locator("spend-plot canvas")).to_have_count(2)
+    expect(page.locator(".legend li")).to_have_text(["opus"])
 
     server.say("Steel.", tokens_used=800, cost=1.5, model="haiku")
     people = [{"agent_id": "b", "agent_type": "gpt", "name": "Bea"}]
@@ -76,6 +77,7 @@ def test_figures_and_lists_go_on_live_and_read_as_the_server_writes_them(
     expect(page.locator("active-conversations .thing")).to_have_count(3)
     expect(page.locator("active-conversations")).to_contain_text("2 messages · 2,000 tokens")
     expect(page.locator("active-conversations")).to_contain_text("3 messages")
+    expect(page.locator(".legend li")).to_have_text(["opus", "haiku", "Not told"])
     live = shown(page)
     page.reload()
     is_live(page)
@@ -203,13 +205,17 @@ def test_a_plot_says_what_is_under_the_pointer_and_takes_on_the_night(
     server: Server, open_page: Open
 ) -> None:
     server.say("Hello!", tokens_used=1234)
+    server.say("Hello!", tokens_used=766, agent_type="gemini")
     page = open_page(server.url)
     plot = page.locator('spend-plot[measure="totalTokens"]')
     expect(plot.locator("canvas")).to_be_visible()
     box = plot.locator(".u-over").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] - 5, box["y"] + 20)
-    expect(plot.locator(".plot__reading")).to_contain_text(": 1,234")
+    reading = plot.locator(".plot__reading")
+    expect(reading).to_contain_text(": 2,000")
+    expect(reading).to_contain_text("claude: 1,234")
+    expect(reading).to_contain_text("gemini: 766")
 
     pictures = []
     for scheme in ("light", "dark"):

@@ -1,7 +1,9 @@
-// <spend-plot measure="cost"> draws one figure over time. The numbers stand in the page's table,
-// too: what is drawn here is for eyes. uPlot is loaded when there is something to draw.
+// <spend-plot measure="cost"> draws one figure over time, and whose it is: bars in parts. The sums
+// stand in the page's tables, too: what is drawn here is for eyes. uPlot is loaded when there is
+// something to draw.
 
 import { dollars, thousands } from "../figures.js";
+import { stacked } from "../stack.js";
 
 const HEIGHT_PX = 176;
 const LEAST_WIDTH_PX = 64;
@@ -23,6 +25,7 @@ const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumSig
 
 class SpendPlot extends HTMLElement {
   #slots = [];
+  #shares = [];
   #plot = null;
   #drawing = null; // while uPlot is being loaded
   #reading = document.createElement("p");
@@ -43,20 +46,31 @@ class SpendPlot extends HTMLElement {
     this.#plot = this.#drawing = null;
   }
 
-  /** Hours or days in order, as the dashboard has them. */
-  set slots(slots) {
+  /** Hours or days in order, and shares of them: each a name, amounts and a function for its ink. */
+  show(slots, shares) {
+    const isSame = String(shares.map(({ name }) => name)) === String(this.#shares.map(({ name }) => name));
     this.#slots = slots;
+    this.#shares = shares;
+    if (this.#plot && !isSame) {
+      this.#plot.destroy();
+      this.#plot = this.#drawing = null;
+    }
     if (this.#plot) this.#plot.setData(this.#data);
-    else if (slots.length) this.#drawing ??= this.#draw();
+    else if (slots.length && shares.length) this.#drawing ??= this.#draw();
   }
 
+  get #measure() {
+    return this.getAttribute("measure");
+  }
+
+  /** The highest parts first: what is drawn later stands in front. */
   get #data() {
-    const values = this.#slots.map((slot) => slot[this.getAttribute("measure")]);
-    return [this.#slots.map(({ begin }) => begin / SECOND_MS), values];
+    const heights = stacked(this.#shares.map(({ amounts }) => amounts[this.#measure]));
+    return [this.#slots.map(({ begin }) => begin / SECOND_MS), ...heights.reverse()];
   }
 
   get #isOfMoney() {
-    return this.getAttribute("measure") === "cost";
+    return this.#measure === "cost";
   }
 
   // Nothing is drawn into a place that is not shown yet; what is drawn too small is made to fit.
@@ -102,13 +116,13 @@ class SpendPlot extends HTMLElement {
       ],
       series: [
         {},
-        {
-          fill: () => this.#ink("caret-color"),
-          stroke: () => this.#ink("caret-color"),
+        ...this.#shares.toReversed().map(({ ink }) => ({
+          fill: ink,
+          stroke: ink,
           width: 0,
           points: { show: false },
           paths: uPlot.paths.bars(BARS),
-        },
+        })),
       ],
     };
   }
@@ -126,9 +140,13 @@ class SpendPlot extends HTMLElement {
   /** Say what the bar under the pointer stands for. */
   #read(place) {
     const slot = this.#slots[place];
-    const value = slot?.[this.getAttribute("measure")];
-    const words = slot ? `${slot.name}: ${this.#isOfMoney ? dollars(value) : thousands(value)}` : "";
-    this.#reading.textContent = words;
+    const write = this.#isOfMoney ? dollars : thousands;
+    const parts = this.#shares.map(({ name, amounts }) => ({ name, amount: amounts[this.#measure][place] }));
+    const told = parts.filter(({ amount }) => amount).map(({ name, amount }) => `${name}: ${write(amount)}`);
+    const lines = slot ? [`${slot.name}: ${write(slot[this.#measure])}`, ...told] : [];
+    this.#reading.textContent = lines.join("\n");
+    // Out of the way of the bar that it tells of.
+    this.#reading.classList.toggle("plot__reading--first", place > this.#slots.length / 2);
   }
 
   #fit() {
