@@ -368,6 +368,11 @@ class Total(models.Model):
         return f"{self.unit} of {self.slot} {self.agent_type}"
 
 
+# Where a document is, as the index of words knows it: in a project, and in a slice of the project.
+SLICE_BITS = 12
+SLICES = f"(ARRAY[project_id, (project_id << 32) | (id >> {SLICE_BITS})])"
+
+
 class SearchDocument(models.Model):
     """A piece of a message, or without a message of a conversation's name and prompt, as words."""
 
@@ -386,7 +391,7 @@ class SearchDocument(models.Model):
             # Of an expression that the primary key does not answer: to walk back from the newest of
             # all projects would pass those of the others.
             models.Index("project", models.F("id") * -1, name="documents_newest_first"),
-            GinIndex(fields=["words"], name="documents_by_word"),
+            GinIndex(models.F("words"), models.Func(template=SLICES), name="documents_by_slice"),
         ]
 
     def __str__(self) -> str:

@@ -67,7 +67,7 @@ def index_all() -> int:
     if total:
         with connection.cursor() as cursor:
             # What is left to the index's list of additions makes every search slower.
-            cursor.execute("SELECT gin_clean_pending_list('documents_by_word')")
+            cursor.execute("SELECT gin_clean_pending_list('documents_by_slice')")
             if total >= MANY:
                 # Until PostgreSQL knows how much there is now, it looks for it in the slowest ways.
                 cursor.execute(f"ANALYZE {', '.join(GROWN)}")

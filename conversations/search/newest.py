@@ -1,9 +1,9 @@
 """The newest documents that match, at a cost that hardly grows with the record.
 
-No one way is quick for every word: to walk back from the newest passes many documents for a rare
-one, and to fetch what the index of words knows is most of the record for a frequent one. So the
-newest few are walked through. How many of them match says how far back the others are, and the
-index is asked for that stretch; what is missing still comes from all that is older.
+All that the index knows of a frequent word is most of the record. So it knows of each document also
+the slice of the record that it is in, as if that were a word, and is asked for the newest slices
+first. How many documents match there says how far back the others are; where few do, or few slices
+are left, it is asked for all that is older.
 """
 
 from collections.abc import Iterator
@@ -13,26 +13,30 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from conversations.models import Conversation, Project
+from conversations.models import SLICE_BITS, SLICES, Conversation, Project
 from conversations.search.query import Query
 from streaming.publish import transactional
 
 # So many of the newest documents that match are ranked: a common word is as quick as a rare one.
-CANDIDATES = 2000
+CANDIDATES = 1000
 # The index knows words and not their order, so that of so many of the newest is looked at.
 EXAMINED = 5000
-NEAR = 10_000
-# Fewer matches among the near ones say nothing about the others.
+FIRST_SLICES = 2
+# Fewer matches than these say nothing about the other slices.
 TELLING = 20
-# So many are passed sooner than the index has listed what it knows of a frequent word.
-WALKED = 40_000
+# What some slices say is believed of so many times as many.
+BELIEVED = 8
 # To ask once more costs more than to look a little too far.
 MARGIN = 1.3
+# The index looks for each slice by itself: in so many times as few, it passes what has been seen.
+FEW = 3
+# So many are walked through sooner than the index has listed all words of a frequent beginning.
+WALKED_SLICES = 10
 
-DOCUMENTS = """
+DOCUMENTS = f"""
     SELECT id * -1 AS age, conversation_id, message_id, start, words
-    FROM conversations_searchdocument WHERE project_id = %s
-"""
+    FROM conversations_searchdocument WHERE {SLICES} && %s::bigint[]
+"""  # noqa: S608 - ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,12 @@ class _Search:
     @transactional
     def run(self) -> list[Candidate]:
         with connection.cursor() as cursor:
-            # Compiling takes longer than these run; documents are sorted with their words.
-            cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
+            # Compiling, and starting others to help, takes longer than these run. Documents are
+            # sorted with their words.
+            cursor.execute(
+                "SET LOCAL jit = off; SET LOCAL work_mem = '64MB';"
+                " SET LOCAL max_parallel_workers_per_gather = 0"
+            )
         for documents, parameters in self._stretches():
             self._look_through(documents, parameters)
             if self.left <= 0 or len(self.found) >= CANDIDATES:
@@ -78,29 +86,30 @@ class _Search:
 
     def _stretches(self) -> Iterator[tuple[str, list[Any]]]:
         """Documents, from the newest on; each stretch is as long as those before suggest."""
-        if self.narrowed:
-            # How often it matches says little where a filter decides; PostgreSQL knows better.
-            yield DOCUMENTS, [self.project.pk]
+        [(first, newest)] = _run(
+            f"SELECT -max(id * -1) >> {SLICE_BITS}, -min(id * -1) >> {SLICE_BITS}"  # noqa: S608 - ours
+            " FROM conversations_searchdocument WHERE project_id = %s",
+            [self.project.pk],
+        )
+        if first is None:
             return
-        wanted = self.left
-        near = f"{DOCUMENTS} ORDER BY age LIMIT %s"
-        yield near, [self.project.pk, NEAR]
-
-        first, last, count = _run(
-            f"SELECT min(age), max(age), count(*) FROM ({near}) near",  # noqa: S608 - ours
-            [self.project.pk, NEAR],
-        )[0]
-        if count < NEAR:
-            return
-        further = f"{DOCUMENTS} AND id * -1 > %s AND id * -1 <= %s"
-        if (matching := wanted - self.left) >= TELLING:
-            reach = int((last - first) * MARGIN * self.left / matching)
+        wanted, seen, reach = self.left, 0, FIRST_SLICES
+        while (remaining := newest - seen - first + 1) > 0:
+            if seen and reach * FEW >= remaining:
+                older = (newest - seen + 1) << SLICE_BITS
+                yield f"{DOCUMENTS} AND id < %s", [[self.project.pk], older]
+                return
+            slices = range(newest - seen, newest - seen - reach, -1)
             # An OFFSET keeps PostgreSQL from asking the index of words.
-            how = "ORDER BY age OFFSET 0" if reach < WALKED else ""
-            yield f"{further} {how}", [self.project.pk, last, last + reach]
-            last += reach
-        if last < 0:
-            yield further, [self.project.pk, last, 0]
+            is_walked = self.query.has_beginning and reach <= WALKED_SLICES
+            yield (
+                f"{DOCUMENTS} {'OFFSET 0' if is_walked else ''}",
+                [[self.project.pk << 32 | number for number in slices]],
+            )
+            seen += reach
+            reach = BELIEVED * seen
+            if (matching := wanted - self.left) >= TELLING:
+                reach = min(reach, 1 + int(MARGIN * seen * self.left / matching))
 
     def _look_through(self, documents: str, parameters: list[Any]) -> None:
         rows = _run(

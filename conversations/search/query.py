@@ -55,6 +55,10 @@ class Query:
     def has_order(self) -> bool:
         return self.whole != self.unordered
 
+    @property
+    def has_beginning(self) -> bool:
+        return ":*" in self.whole
+
     def appears_in(self, text: str) -> bool:
         return self.pattern.search(fold(text)) is not None
 

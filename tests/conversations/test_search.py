@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from conversations import search as room
 from conversations.ingest.receive import receive
-from conversations.models import Conversation, Message, Project, SearchDocument, Unindexed
+from conversations.models import (
+    SLICE_BITS,
+    SLICES,
+    Conversation,
+    Message,
+    Project,
+    SearchDocument,
+    Unindexed,
+)
 from conversations.search.words import FOLDED, composed, fold, words_of
 from conversations.services import make_key
 from tests.clients import NOW, Api, said, started
@@ -208,29 +216,63 @@ async def test_a_filter_is_applied_before_the_newest_are_ranked(
     assert await found(api, "tigers", mode="reactive") == ["old"]
 
 
+@pytest.mark.parametrize("believed", [1, 8])
 async def test_the_newest_are_found_however_far_back_they_are(
-    api: Api, monkeypatch: pytest.MonkeyPatch
+    api: Api, monkeypatch: pytest.MonkeyPatch, believed: int
 ) -> None:
-    """Among the near ones, in the stretch that they suggest, and in all that is older."""
+    """Among the near ones, in the slices that they suggest, and in all that is older."""
     monkeypatch.setattr("conversations.search.newest.TELLING", 2)
+    monkeypatch.setattr("conversations.search.newest.BELIEVED", believed)
     monkeypatch.setattr("conversations.search.newest.CANDIDATES", 6)
     tigers = ["far-1", "far-2", "mid-1", "mid-2", "near-1", "near-2"]
+    slices = iter([0, 7, 40, 41, 59, 60])
     for number, name in enumerate(tigers):
+        await _go_to_slice(next(slices))
         await api.start(name, initial_prompt="big tigers" if number % 2 else "tigers big")
-        for other in range(1 if name.startswith("near") else 2):
-            await api.start(f"{name}-{other}", initial_prompt="lions")
+        await api.start(f"{name}-0", initial_prompt="lions")
 
-    for near in (1, 4, 100):
-        monkeypatch.setattr("conversations.search.newest.NEAR", near)
-        assert set(await found(api, "tigers")) == set(tigers), near
-        assert set(await found(api, '"big tigers"')) == {"far-2", "mid-2", "near-2"}, near
-        assert set(await found(api, "tigers -lions", mode="round-robin")) == set(tigers), near
-        assert await found(api, "bears") == []
-    monkeypatch.setattr("conversations.search.newest.WALKED", 0)
-    monkeypatch.setattr("conversations.search.newest.CANDIDATES", 4)
-    for near in (1, 4, 100):
-        monkeypatch.setattr("conversations.search.newest.NEAR", near)
-        assert set(await found(api, "tigers")) == set(tigers[2:]), near
+    assert set(await found(api, "tigers")) == set(tigers)
+    assert set(await found(api, "tig*")) == set(tigers)
+    assert set(await found(api, '"big tigers"')) == {"far-2", "mid-2", "near-2"}
+    assert set(await found(api, "tigers -lions", mode="round-robin")) == set(tigers)
+    assert await found(api, "bears") == []
+    monkeypatch.setattr("conversations.search.newest.CANDIDATES", 3)
+    assert set(await found(api, "tigers")) == set(tigers[3:])
+    assert set(await found(api, "tig*")) == set(tigers[3:])
+
+
+async def _go_to_slice(number: int) -> None:
+    """What is read for search from here on is so far behind the first of all."""
+    await sync_to_async(room.index_all)()
+    await sync_to_async(_skip_ids)(number << SLICE_BITS)
+
+
+def _skip_ids(first: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT setval(pg_get_serial_sequence('conversations_searchdocument', 'id'), %s)",
+            [1_000_000 + first],
+        )
+
+
+def test_only_the_slices_that_are_asked_for_are_looked_at(project: Project) -> None:
+    """What is common costs no more in a large record than in a small one."""
+    record_many(project, 30)
+    room.index_all()
+    slices = "{%s}" % ((project.pk << 32) | (1 << 40))  # far ahead of all that is there
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) SELECT id FROM conversations_searchdocument"
+            f" WHERE words @@ 'tigers'::tsquery AND {SLICES} && %s::bigint[]",
+            [slices],
+        )
+        [(plans,)] = cursor.fetchall()
+
+    [index] = plans[0]["Plan"]["Plans"]
+    assert index["Index Name"] == "documents_by_slice"
+    assert index["Actual Rows"] == 0
 
 
 async def test_a_search_has_pages(api: Api) -> None:
