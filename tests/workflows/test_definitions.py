@@ -4,15 +4,17 @@ import copy
 import json
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.clients import Api, Json
-from tests.workflows.running import PROJECT, Workflows, agent, approval, note, tool
+from tests.workflows.running import PROJECT, Workflows, agent, approval, note, states, tool
 from workflows.checking import read_definition
 from workflows.errors import Fault, Invalid
 
+DOCUMENT = Path(__file__).parents[2] / "docs/workflows.md"
 WORKFLOWS = f"{PROJECT}/workflows"
 MUTATIONS = 2_000
 SEED = 6
@@ -179,6 +181,20 @@ async def test_a_definition_may_be_yaml(api: Api) -> None:
     assert saved.status_code == 201, saved.text
     branch = saved.json()["workflow"]["definition"]["nodes"][1]
     assert (branch["on"], branch["cases"][0]["then"]) == ("{{ nodes.draft.output.text }}", ["off"])
+
+
+@pytest.mark.usefixtures("worker")
+async def test_the_example_of_the_documents_runs(workflows: Workflows, api: Api) -> None:
+    written = DOCUMENT.read_text().split("```yaml\n")[1].split("```")[0]
+    headers = {"content-type": "application/yaml"}
+    assert (await api.post(WORKFLOWS, content=written, headers=headers)).status_code == 201
+
+    run = await workflows.ended(await workflows.start("release-notes", topic="towers"))
+
+    # Nothing is recorded here about towers, nor about anything else.
+    assert states(run)["nothing"] == "completed"
+    assert {states(run)[name] for name in ("draft", "review", "publish")} == {"skipped"}
+    assert (run["status"], run["output"]) == ("completed", {"text": None, "reviews": None})
 
 
 @pytest.mark.parametrize(
