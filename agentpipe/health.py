@@ -13,15 +13,17 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from agentpipe.jobs import Queue
 from conversations.access import caller_of
 
 LAYER_TIMEOUT_S = 2.0
 
+REGISTRY.register(Queue())
 logger = structlog.get_logger(__name__)
 
 

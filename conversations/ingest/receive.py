@@ -4,14 +4,18 @@ from collections.abc import Iterator, Sequence
 
 import structlog
 from django.db import DatabaseError, IntegrityError, OperationalError
+from prometheus_client import Counter, Histogram
 from psycopg.errors import DeadlockDetected
 
-from conversations.changes import Delivery, Outcome
+from conversations.changes import Delivery, Outcome, Recorded
 from conversations.ingest.dispatch import Answer, Read, read
 from conversations.models import Project
 from conversations.services import record
 
 ATTEMPTS = 8
+RECEIVED = Counter("agentpipe_ingest_received", "Events that came in.")
+STORED = Counter("agentpipe_ingest_stored", "Events that the record did not know yet.")
+TOOK = Histogram("agentpipe_ingest_seconds", "From here to the COMMIT, of all that is together.")
 
 logger = structlog.get_logger(__name__)
 
@@ -20,6 +24,7 @@ def receive(
     events: Sequence[object], *, project: Project, idempotency_keys: Sequence[str | None] = ()
 ) -> list[Answer]:
     """Record events in order and answer each; one that is refused does not stop its neighbours."""
+    RECEIVED.inc(len(events))
     keys = idempotency_keys or [None] * len(events)
     readings = [read(event, idempotency_key=key) for event, key in zip(events, keys, strict=True)]
     understood = [reading for reading in readings if isinstance(reading, Read)]
@@ -37,12 +42,17 @@ def _answer(reading: Read | Answer, outcomes: Iterator[Outcome | Answer]) -> Ans
 def record_all(project: Project, deliveries: Sequence[Delivery]) -> Sequence[Outcome | Answer]:
     """Outcomes in order; where the database fails at one change, that one's answer instead."""
     try:
-        return record_together(project, deliveries) if deliveries else []
+        with TOOK.time():
+            outcomes: Sequence[Outcome | Answer] = (
+                record_together(project, deliveries) if deliveries else []
+            )
     except OperationalError:
         raise
     except DatabaseError:
         logger.warning("ingest.one_by_one", changes=len(deliveries))
-        return [record_alone(project, delivery) for delivery in deliveries]
+        outcomes = [record_alone(project, delivery) for delivery in deliveries]
+    STORED.inc(sum(isinstance(outcome, Recorded) and outcome.is_new for outcome in outcomes))
+    return outcomes
 
 
 def record_alone(project: Project, delivery: Delivery) -> Outcome | Answer:

@@ -5,12 +5,14 @@ from channels.db import database_sync_to_async
 from channels.layers import InMemoryChannelLayer
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import connection, transaction
+from procrastinate.contrib.django import app as jobs
 from pytest_django import Settings
 
 from conversations.models import Project
 from conversations.services import make_key
 from tests.agentpipe.knocking import knock, signed_in
-from tests.clients import Api, Socket
+from tests.clients import Api, Socket, said
 
 OK = {"database": "ok", "migrations": "ok", "channel_layer": "ok"}
 
@@ -69,6 +71,46 @@ async def test_the_metrics_count_who_is_connected(api: Api, key: str) -> None:
     assert heard.headers["content-type"].startswith("text/plain")
     assert b'agentpipe_connections{transport="socket"} 1.0' in heard.body
     assert stats["connections"]["socket"] == 1
+
+
+async def test_the_metrics_count_what_came_in_and_what_of_it_was_new(api: Api, key: str) -> None:
+    before = await measured(key)
+    conversation = await api.start()
+    message = said(conversation, "Hello")
+    for _ in range(2):
+        await api.ingest("message.created", message)
+    after = await measured(key)
+
+    def growth(name: str) -> float:
+        return after[f"agentpipe_ingest_{name}"] - before.get(f"agentpipe_ingest_{name}", 0)
+
+    assert [growth("received_total"), growth("stored_total"), growth("seconds_count")] == [3, 2, 3]
+
+
+async def test_the_metrics_tell_of_jobs_that_wait(api: Api, key: str) -> None:
+    @transaction.atomic
+    def queue() -> None:
+        for delay in (0, 3600):
+            jobs.configure_task("tests.nothing", schedule_in={"seconds": delay}).defer()
+
+    await database_sync_to_async(queue)()
+    found = await measured(key)
+    await database_sync_to_async(_forget_jobs)()
+
+    assert found['agentpipe_jobs_waiting{task="tests.nothing"}'] == 1
+    assert found['agentpipe_jobs_running{task="tests.nothing"}'] == 0
+    assert 0 <= found['agentpipe_jobs_oldest_seconds{task="tests.nothing"}'] < 60
+
+
+async def measured(key: str) -> dict[str, float]:
+    text = (await knock("/metrics", key=key)).body.decode()
+    lines = [line.rpartition(" ") for line in text.splitlines() if line[:1] != "#"]
+    return {name: float(value) for name, _, value in lines}
+
+
+def _forget_jobs() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs WHERE task_name = 'tests.nothing'")
 
 
 async def test_the_metrics_are_for_keys_that_read_and_for_staff(
