@@ -4,12 +4,15 @@ from django.urls import path
 
 from workflows import views
 from workflows.preview import views as preview
+from workflows.project.page import ProjectPage
 
 PROJECT = "api/projects/<str:project>"
 WORKFLOW = f"{PROJECT}/workflows/<str:workflow>"
 RUN = f"{PROJECT}/workflow-runs/<str:workflow_run>"
 
 urlpatterns = [
+    path("projects", ProjectPage.as_view(), name="project"),
+    path("projects/<str:project>", ProjectPage.as_view(), name="project-page"),
     path(f"{PROJECT}/workflows", views.WorkflowsView.as_view()),
     path(WORKFLOW, views.WorkflowView.as_view()),
     path(f"{WORKFLOW}/runs", views.WorkflowRunsView.as_view()),

@@ -25,7 +25,9 @@ BRIEF = "Tower Bakery is a family bakery in Leipzig that bakes sourdough bread f
 @pytest.fixture
 def run(project: Project) -> WorkflowRun:
     run = WorkflowRun.objects.create(project=project, workflow_name="website")
-    sections.lay_out(run, [{"id": "hero", "title": "Hero"}, {"id": "about", "title": "About"}])
+    sections.lay_out(
+        run, [{"id": name, "title": name.title(), "kind": name} for name in ("hero", "about")]
+    )
     return run
 
 
@@ -127,7 +129,7 @@ def test_not_every_piece_is_told_and_nothing_is_left_out(run: WorkflowRun) -> No
     merged: dict[str, Any] = {}
     for piece in pieces:
         merged |= piece["updates"]
-    assert merged == {"title": "Hero", **compose("about", BRIEF)}
+    assert merged == {"title": "Hero", "kind": "hero", **compose("about", BRIEF)}
     assert pieces[-1]["complete"]
 
 

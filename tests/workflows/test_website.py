@@ -111,7 +111,7 @@ async def test_three_who_watch_see_the_same(
     for section_id in SECTIONS:
         pieces = [f["section"] for f in told if f["section"]["sectionId"] == section_id]
         # Laid out, then one part after the other, the body in more than one piece.
-        assert pieces[0]["updates"].keys() == {"title"}
+        assert pieces[0]["updates"].keys() == {"title", "kind"}
         assert len([one for one in pieces if "body" in one["updates"]]) > 1
         assert [one["complete"] for one in pieces] == [False] * (len(pieces) - 1) + [True]
         assert put_together(told)[section_id].items() >= compose(section_id, BRIEF).items()

@@ -47,6 +47,7 @@ def section_shape(section: "PreviewSection") -> Json:
         "sectionId": section.section_id,
         "runId": section.run.wire_id if section.run else None,
         "title": section.content.get("title") or section.section_id,
+        "kind": section.content.get("kind") or "other",
         "updates": section.content.get("parts", {}),
         "complete": section.is_complete,
         "updatedAt": iso(section.updated_at),

@@ -32,12 +32,12 @@ def lay_out(run: WorkflowRun, sections: Sequence[Mapping[str, str]]) -> None:
             defaults={
                 "project": run.project,
                 "position": position,
-                "content": {"title": one["title"], "parts": {}},
+                "content": {"title": one["title"], "kind": one["kind"], "parts": {}},
                 "is_complete": False,
                 "updated_at": timezone.now(),
             },
         )
-        _tell(section, {"title": one["title"]})
+        _tell(section, {"title": one["title"], "kind": one["kind"]})
 
 
 @transactional

@@ -30,6 +30,7 @@ class SectionSerializer(serializers.Serializer[Any]):
     sectionId = serializers.CharField()
     runId = serializers.CharField(allow_null=True)
     title = serializers.CharField()
+    kind = serializers.CharField(help_text="hero, features, about, contact, faq, other")
     updates = serializers.DictField(help_text="headline, subheadline, body, cta")
     complete = serializers.BooleanField()
     updatedAt = serializers.DateTimeField()
