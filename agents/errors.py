@@ -40,6 +40,10 @@ class RunOutside(AgentsError):
     """It is carried out by another framework, and can only be stopped or tried again there"""
 
 
+class RunIsOurs(AgentsError):
+    """This is the id of a run of this server, which tells of itself"""
+
+
 class NothingToRetry(AgentsError):
     """Only an answer that failed or was cancelled can be tried again"""
 

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from agents.backends.base import Todo
 
 WHOLE = 100.0
+# Beyond that it is no estimate, and dates come to an end.
+LONGEST_S = 10.0**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Pace:
             max(0.0, WHOLE - self.percentage - WHOLE / steps) if steps else WHOLE - self.percentage
         )
         passed_s = (now - self.reached_at).total_seconds()
-        return max(left_s - passed_s, behind / self.per_s)
+        return min(LONGEST_S, max(left_s - passed_s, behind / self.per_s))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

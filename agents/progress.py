@@ -90,13 +90,17 @@ def take(reports: Sequence[Report]) -> list[Standing]:
     """Write them in order, inside a transaction that then tells the events of each."""
     if not reports:
         return []
-    known = _locked({report.project_id for report in reports})
+    project_ids = {report.project_id for report in reports}
+    lock(project_ids)
+    known: dict[int, dict[str, Progress]] = {}
+    for found in Progress.objects.filter(project__in=project_ids):
+        known.setdefault(found.project_id, {})[found.agent_id] = found
     changed: dict[tuple[int, str], Progress] = {}
     standings = []
     for report in reports:
         rows = known.setdefault(report.project_id, {})
         row = rows.get(report.agent_id)
-        if row is not None and _is_superseded(row, report):
+        if row and _is_superseded(row, report):
             standings.append(passing(report))
             continue
         before = pace.overall(each.percentage for each in rows.values())
@@ -114,6 +118,13 @@ def take(reports: Sequence[Report]) -> list[Standing]:
     return standings
 
 
+def lock(project_ids: Iterable[int]) -> None:
+    """Until the end of the transaction, progress in these projects is written by nobody else."""
+    with connection.cursor() as cursor:
+        for project_id in sorted(project_ids):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK + project_id])
+
+
 def passing(report: Report) -> Standing:
     """What is told of an agent without being kept: between two reports that are."""
     row = Progress(project_id=report.project_id, agent_id=report.agent_id)
@@ -126,16 +137,6 @@ def _standing(row: Progress, report: Report, whole: Json, *, has_completed: bool
     told = events.progress(row, report, whole)
     both = (told, events.complete(row, report, whole)) if has_completed else (told,)
     return Standing(row=row, has_completed=has_completed, events=both)
-
-
-def _locked(project_ids: set[int]) -> dict[int, dict[str, Progress]]:
-    with connection.cursor() as cursor:
-        for project_id in sorted(project_ids):
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK + project_id])
-    known: dict[int, dict[str, Progress]] = {}
-    for row in Progress.objects.filter(project__in=project_ids):
-        known.setdefault(row.project_id, {})[row.agent_id] = row
-    return known
 
 
 def _is_superseded(row: Progress, report: Report) -> bool:

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from workflows import views
+from workflows import pages, views
+from workflows.outside.views import EventsView
 from workflows.preview import views as preview
 from workflows.project.page import ProjectPage
 
@@ -27,4 +28,5 @@ urlpatterns = [
     path(f"{PROJECT}/preview", preview.PreviewView.as_view()),
     path(f"{PROJECT}/preview/stream", preview.PreviewStreamView.as_view()),
     path(f"{PROJECT}/quality", preview.QualityView.as_view()),
+    path(f"{PROJECT}/events", EventsView.as_view()),
 ]

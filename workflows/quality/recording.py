@@ -30,29 +30,32 @@ class QualityUpdated:
         return {"quality": self.shape}
 
 
-@transactional
 def record(project: Project, verdict: Verdict, *, run: WorkflowRun | None = None) -> Json:
     """In the place of earlier scores of the same; the answer is what is told."""
-    shape = verdict.shape()
-    of_this = QualityScore.objects.filter(project=project, run=run, section_id=verdict.section_id)
-    of_this.delete()
-    now = timezone.now()
+    return keep(project, verdict.shape(), run=run, at=timezone.now())
+
+
+@transactional
+def keep(project: Project, shape: Json, *, run: WorkflowRun | None, at: datetime) -> Json:
+    """The same of scores that were given elsewhere."""
+    section_id = shape["sectionId"] or ""
+    QualityScore.objects.filter(project=project, run=run, section_id=section_id).delete()
     total: Json = {"measure": TOTAL, "value": shape["total"]}
     QualityScore.objects.bulk_create(
         QualityScore(
             project=project,
             run=run,
-            section_id=verdict.section_id,
+            section_id=section_id,
             measure=one["measure"],
             score=one["value"],
             detail={name: said for name, said in one.items() if name not in ("measure", "value")},
-            measured_at=now,
+            measured_at=at,
         )
         for one in [total, *shape["scores"]]
     )
-    told = _told(shape, run, now)
+    told = _told(shape, run, at)
     topics = [project.topic, *([run.topic] if run else [])]
-    publish(QualityUpdated(shape=told, occurred_at=now), *topics)
+    publish(QualityUpdated(shape=told, occurred_at=at), *topics)
     return told
 
 

@@ -1,0 +1,1 @@
+"""Events of other frameworks: read, kept, and told like our own."""
