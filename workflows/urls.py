@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from workflows import pages, views
+from workflows import views
 from workflows.outside.views import EventsView
 from workflows.preview import views as preview
 from workflows.project.page import ProjectPage
