@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Dialog, Page, Request, expect
 
+from tests.browser.asking import call, post
 from tests.browser.conftest import Open
-from tests.servers import KEY, Server
+from tests.servers import KEY, Server, wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
@@ -29,7 +30,9 @@ FAULTS = """() => {
     if (!elements.has(one.localName)) faults.push(one.outerHTML);
     for (const { name, value } of one.attributes) {
       if (!attributes.has(name)) faults.push(one.outerHTML);
-      if (name === "href" && !/^(https?:\\/\\/|mailto:)/i.test(value)) faults.push(one.outerHTML);
+      const isElsewhere = /^(https?:\\/\\/|mailto:)/i.test(value);
+      const isOfTheRecord = /^\\/conversations\\/[\\w.~%-]+$/.test(value);
+      if (name === "href" && !isElsewhere && !isOfTheRecord) faults.push(one.outerHTML);
       if (name === "src" && !value.startsWith("data:image/")) faults.push(one.outerHTML);
       if (name === "class" && !/^(language-|hljs-)/.test(value)) faults.push(one.outerHTML);
     }
@@ -156,6 +159,127 @@ def test_the_feed_shows_attacks_as_what_they_are(server: Server, open_page: Open
     expect(page.locator(".event")).to_have_count(50)
     assert page.locator(".feed :is(script, img, svg, iframe, style, form)").count() == 0
     assert page.locator('.feed a:not([href^="/conversations/"])').count() == 0
+
+
+# What of a page was not written by us: markup that came from somebody's words.
+FOREIGN = """() => {
+  const faults = [];
+  const inline = "markdown-text :is(svg, math, iframe, form, input, button, style, script, object)";
+  for (const one of document.querySelectorAll(`base, iframe, object, embed, ${inline}`)) {
+    faults.push(one.outerHTML);
+  }
+  // The plots place their parts themselves.
+  for (const one of document.querySelectorAll("body *:not(.uplot, .uplot *)")) {
+    for (const { name, value } of one.attributes) {
+      const scheme = /^\\s*([a-z]+):/i.exec(value)?.[1];
+      const leads = ["href", "src", "action", "formaction", "srcset", "poster"].includes(name);
+      const isOdd = leads && scheme && !/^(https?|mailto|data)$/.test(scheme);
+      if (name.startsWith("on") || name === "style" || isOdd) faults.push(one.outerHTML);
+    }
+  }
+  return faults;
+}"""
+
+
+def test_no_page_obeys_what_anybody_has_written(
+    server: Server, open_page: Open, tmp_path: Path
+) -> None:
+    """In names, titles, notes, tools, plans, thoughts, errors, files, keys: everywhere."""
+    chat, run, job = _write_everywhere(server)
+    page = open_page(f"{server.url}/login")
+    page.add_init_script(
+        "window.forbidden = [];"
+        "addEventListener('securitypolicyviolation', (e) => forbidden.push(e.blockedURI))"
+    )
+    did: list[str] = []
+
+    def dismiss(dialog: Dialog) -> None:
+        did.append(dialog.message)
+        dialog.dismiss()
+
+    def note(request: Request) -> None:
+        if not request.url.startswith((server.url, "data:")):
+            did.append(request.url)
+
+    page.on("dialog", dismiss)
+    page.on("request", note)
+    paths = {
+        "/": ".event",
+        "/conversations": ".conversation",
+        "/conversations?q=alert": ".conversation mark",
+        "/conversations/tower": ".message",
+        "/chats": ".chat-list a",
+        f"/chats/{chat}": "answer-stream markdown-text > *",
+        "/runs": ".run",
+        f"/runs/{run}": ".story__line",
+        "/import": "import-list article",
+        f"/import/{job}": "article li",
+        "/settings": "#keys .thing__name",
+    }
+
+    for path, shown in paths.items():
+        page.goto(server.url + path)
+        expect(page.locator(shown).first).to_be_visible()
+        if path == f"/runs/{run}":
+            page.get_by_role("button", name="Replay").click()
+            page.get_by_label("Speed").select_option("20")
+            expect(page.get_by_role("button", name="Play")).to_be_visible()
+        for closed in page.locator("main details:not([open]) > summary").all():
+            if closed.is_visible():
+                closed.click()
+        page.evaluate("() => new Promise(done => setTimeout(done, 200))")
+        assert page.evaluate(FOREIGN) == [], path
+        assert page.evaluate("forbidden") == [], path
+        assert did == [], path
+
+    # It would be found.
+    page.evaluate("document.querySelector('main').innerHTML = '<a href=javascript:x></a>'")
+    assert page.evaluate(FOREIGN) == ['<a href="javascript:x"></a>']
+
+    exported = tmp_path / "export.html"
+    with urllib.request.urlopen(f"{server.url}/api/conversations/tower/export?format=html") as it:
+        exported.write_bytes(it.read())
+    page.goto(exported.as_uri())
+    assert page.locator("article").count() == len(ATTACKS)
+    assert page.evaluate(FOREIGN) == []
+    assert did == [exported.as_uri()]
+
+
+def _write_everywhere(server: Server) -> tuple[str, str, str]:
+    """A chat, a run and an import, whose words are all attacks; and all else there is to name."""
+    everything = "\n\n".join(ATTACKS)
+    short = "<img src=x onerror=alert(1)><svg/onload=alert(1)>"
+    _record(server, [_said(attack, number) for number, attack in enumerate(ATTACKS)])
+    notes = json.dumps({"name": short, "notes": everything}).encode()
+    call(server, "/api/conversations/tower", notes, method="PATCH")
+    post(server, "/api/projects/default/keys", {"name": short, "scopes": ["read"]})
+    script: list[dict[str, Any]] = [
+        {"plan": [{"text": attack} for attack in ATTACKS[:50]]},
+        *[{"think": attack} for attack in ATTACKS[50:100]],
+        *[
+            {"tool": attack[:100], "args": {attack: attack}, "result": attack, "summary": attack}
+            for attack in ATTACKS[::3]
+        ],
+        {"status": short},
+        {"say": everything, "pieces": 20},
+        {"fail": everything},
+    ]
+    chat = post(server, "/api/users/local/chats", {"title": short, "agent_id": "scripted"})
+    question = {"content": everything, "metadata": {"script": script}}
+    path = f"/api/chats/{chat['chat_id']}/messages"
+    post(server, path, question)
+    wanted = {"agentId": "scripted", "prompt": everything, "metadata": {"script": script}}
+    run = post(server, "/api/projects/default/runs", wanted)["run"]["id"]
+    sent = {"conversation": {"name": short}, "messages": [{"role": short, "content": short}]}
+    job = post(server, "/api/projects/default/ingest/jobs", [sent, *ATTACKS])["job"]["id"]
+
+    def is_done() -> bool:
+        found = call(server, f"/api/projects/default/ingest/jobs/{job}")["job"]
+        runs = call(server, "/api/projects/default/runs")["items"]
+        return bool(found["finished_at"]) and all(one["finishedAt"] for one in runs)
+
+    wait_for(is_done)
+    return chat["chat_id"], run, job
 
 
 def _said(attack: str, number: int) -> dict[str, Any]:
