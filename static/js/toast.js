@@ -1,6 +1,7 @@
 // What has just happened, said in passing: toast("Link copied"). Bad news stays until it is closed.
 
 const SHOWN_FOR_MS = 6_000;
+const MOST_SHOWN = 4;
 
 export function toast(words, { tone = "good" } = {}) {
   const item = document.createElement("p");
@@ -10,7 +11,10 @@ export function toast(words, { tone = "good" } = {}) {
   if (tone === "bad") item.append(closing(item));
   else setTimeout(() => item.remove(), SHOWN_FOR_MS);
   // It is there from the start: what comes into it is read out.
-  document.querySelector(".toasts").append(item);
+  const list = document.querySelector(".toasts");
+  list.append(item);
+  const passing = list.querySelectorAll('[data-tone="good"]');
+  for (const old of [...passing].slice(0, -MOST_SHOWN)) old.remove();
 }
 
 function closing(item) {

@@ -92,3 +92,21 @@ def test_after_signing_in_one_is_where_one_wanted_to_be(
 
     expect(page.get_by_role("heading", name="Settings of attic")).to_be_visible()
     expect(page.locator("#members .thing")).to_contain_text("admin")
+
+
+def test_a_form_is_sent_once_and_leads_to_what_is_wrong_with_it(
+    server: Server, open_page: Open
+) -> None:
+    page = open_page(f"{server.url}/settings", strict=False)
+    name = page.locator("#keys").get_by_label("Name")
+    name.fill("  ")
+    page.get_by_role("button", name="Make a key").press("Enter")
+    expect(page.locator("#keys .field__error")).to_have_text("This field is required.")
+    expect(name).to_be_focused()
+
+    name.fill("twice")
+    page.get_by_role("button", name="Make a key").dblclick()
+    expect(page.get_by_role("region", name="The key twice is made")).to_be_focused()
+    page.goto(f"{server.url}/settings")
+
+    expect(page.locator("#keys .thing", has_text="twice")).to_have_count(1)
