@@ -13,7 +13,7 @@ urlpatterns = [
     path("chats/<str:chat_id>", pages.ChatPage.as_view(), name="chat-page"),
     path("chats/<str:chat_id>/edit", pages.ChatEditPage.as_view(), name="chat-edit"),
     path("runs", run_pages.RunsPage.as_view(), name="runs"),
-    path("runs/<str:run>", run_pages.RunPage.as_view(), name="run"),
+    path("runs/<path:run>", run_pages.RunPage.as_view(), name="run"),
     path("api/agents", views.AgentsView.as_view()),
     path("api/users/<str:user_id>", views.UserView.as_view()),
     path("api/users/<str:user_id>/chats", views.UserChatsView.as_view()),

@@ -9,6 +9,10 @@ export function chatPage(id) {
   return `/chats/${encodeURIComponent(id)}`;
 }
 
+export function runPage(id) {
+  return `/runs/${encodeURIComponent(id)}`;
+}
+
 export function importPage(id) {
   return `/import/${id}`;
 }

@@ -1,6 +1,6 @@
 // <run-list> shows which agents are at work, and what the last ones have come to.
 
-import { chatPage } from "../addresses.js";
+import { chatPage, runPage } from "../addresses.js";
 import { reduceRuns } from "../dashboard.js";
 import { dollars, thousands } from "../figures.js";
 import { hueOf } from "../hue.js";
@@ -25,11 +25,12 @@ class RunList extends LiveList {
     bar.value = run.percentage ?? 0;
   }
 
-  #introduce(row, { agentId, agentName, prompt, conversationId }) {
+  #introduce(row, { id, agentId, agentName, prompt, conversationId }) {
     const agent = part(row, "agent");
     agent.textContent = agentName;
     agent.dataset.hue = hueOf(agentId);
     part(row, "prompt").textContent = shortened(prompt);
+    part(row, "prompt").href = runPage(id);
     const chat = part(row, "chat");
     chat.hidden = !conversationId;
     if (conversationId) chat.href = chatPage(conversationId);
