@@ -169,6 +169,7 @@ def test_a_flood_leaves_no_hole_and_everybody_where_they_read(
     talk(server, 60, is_over=False)
     follower = open_tower(server, open_page)
     reader = open_tower(server, open_page, "?message=m-20")
+    expect(reader.locator("#m-m-1")).to_be_attached()
     place = reader.locator("#m-m-20").bounding_box()
 
     talk(server, 600, first=61, is_over=False)
@@ -219,18 +220,31 @@ def test_a_long_conversation_is_scrolled_through_without_a_hole_and_little_stand
     assert 1 in scrolled(-3000, until=1)
 
 
+@pytest.mark.parametrize(("lines", "meant", "earlier"), [(300, 150, 101), (60, 20, 1)])
 def test_what_is_read_stays_in_place_while_earlier_messages_come_in(
-    server: Server, open_page: Open
+    server: Server, open_page: Open, lines: int, meant: int, earlier: int
 ) -> None:
-    talk(server, 300)
-    page = open_tower(server, open_page, "?message=m-150")
-    read = page.locator("#m-m-150")
+    talk(server, lines)
+    page = open_page("about:blank")
+    held: list[Route] = []
+    is_held = True
+    page.route(
+        "**/messages?*before=*",
+        lambda route: held.append(route) if is_held else route.continue_(),
+    )
+    page.goto(f"{server.url}/conversations/tower?message=m-{meant}")
+    read = page.locator(f"#m-m-{meant}")
     expect(read).to_be_in_viewport()
     expect(read).to_have_class("message message--meant")
     place = read.bounding_box()
 
-    expect(page.locator("#m-m-101")).to_be_attached()
+    is_held = False
+    for route in held:
+        route.continue_()
 
+    expect(page.locator(f"#m-m-{earlier}")).to_be_attached()
+    way = page.locator('[data-part="earlier"]')
+    expect(way).to_be_visible(visible=earlier > 1)
     moved = read.bounding_box()
     assert moved is not None
     assert place is not None

@@ -209,13 +209,22 @@ class ConversationMessages extends HTMLElement {
     const more = this.#part("more");
     more.hidden = !count;
     more.textContent = `${count} new ${count === 1 ? "message" : "messages"}`;
-    this.#part("earlier").hidden = !hasEarlier || this.#isReplaying;
+    this.#tellOfEarlier(!hasEarlier || this.#isReplaying);
     this.#part("later").hidden = !hasLater || this.#isReplaying;
     this.#part("empty").hidden = window.first !== null || this.#isReplaying;
     const cover = this.querySelector(".reader").getBoundingClientRect().bottom;
     const read = window.firstBelow(Math.max(cover, 0)) ?? window.last;
     if (!read) return;
     this.dispatchEvent(new CustomEvent("conversation-moment", { detail: momentOf(read) }));
+  }
+
+  #tellOfEarlier(isHidden) {
+    const way = this.#part("earlier");
+    if (way.hidden === isHidden) return;
+    // It stands above what is being read.
+    this.#reader.window.keepingPlace(() => {
+      way.hidden = isHidden;
+    });
   }
 
   #press = (event) => {

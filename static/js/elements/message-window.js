@@ -47,7 +47,7 @@ export class MessageWindow {
 
   /** Says whether messages had to go at the beginning. */
   append(messages) {
-    return this.#keepingPlace(() => {
+    return this.keepingPlace(() => {
       this.#list.append(...this.#unknown(messages));
       return this.#drop(() => this.first, (box) => box.bottom < -FAR_PX);
     });
@@ -55,7 +55,7 @@ export class MessageWindow {
 
   /** Says whether messages had to go at the end. */
   prepend(messages) {
-    return this.#keepingPlace(() => {
+    return this.keepingPlace(() => {
       this.#list.prepend(...this.#unknown(messages));
       return this.#drop(() => this.last, (box) => box.top > innerHeight + FAR_PX);
     });
@@ -65,11 +65,24 @@ export class MessageWindow {
   insert(message) {
     const place = placeOfMessage(message);
     const next = [...this.#list.children].find((item) => compare(placeOf(item), place) > 0);
-    this.#keepingPlace(() => this.#list.insertBefore(this.#make(message), next ?? null));
+    this.keepingPlace(() => this.#list.insertBefore(this.#make(message), next ?? null));
   }
 
   renew(item, message) {
-    this.#keepingPlace(() => fillMessage(item, message, this.#options));
+    this.keepingPlace(() => fillMessage(item, message, this.#options));
+  }
+
+  /** Not every browser does it by itself, and none does both halves of it at once. */
+  keepingPlace(change) {
+    const seen = this.firstBelow(0);
+    const before = seen?.getBoundingClientRect().top;
+    const answer = change();
+    this.#markTurns();
+    if (seen?.isConnected) {
+      const moved = seen.getBoundingClientRect().top - before;
+      if (moved) scrollBy({ top: moved, behavior: "instant" });
+    }
+    return answer;
   }
 
   #make(message) {
@@ -91,19 +104,6 @@ export class MessageWindow {
       count -= 1;
     }
     return first > 0 && count < first;
-  }
-
-  /** Not every browser does it by itself, and none does both halves of it at once. */
-  #keepingPlace(change) {
-    const seen = this.firstBelow(0);
-    const before = seen?.getBoundingClientRect().top;
-    const answer = change();
-    this.#markTurns();
-    if (seen?.isConnected) {
-      const moved = seen.getBoundingClientRect().top - before;
-      if (moved) scrollBy({ top: moved, behavior: "instant" });
-    }
-    return answer;
   }
 
   #markTurns() {
