@@ -13,9 +13,12 @@ SHORTEST_SECRET = 32
 
 def dotted_paths_resolve(app_configs: Any, **options: Any) -> list[CheckMessage]:
     """Every question that a low floor puts to a higher one has somebody to answer it."""
+    named = [
+        (f"STREAMING_TOPICS, for {kind},", path) for kind, path in settings.STREAMING_TOPICS.items()
+    ]
     return [
-        Error(f"STREAMING_TOPICS names {path} for {kind}, and it is not there.", id="agentpipe.E1")
-        for kind, path in settings.STREAMING_TOPICS.items()
+        Error(f"{setting} names {path}, and it is not there.", id="agentpipe.E1")
+        for setting, path in [*named, ("STREAMING_LEAVES", settings.STREAMING_LEAVES)]
         if not _is_callable(path)
     ]
 

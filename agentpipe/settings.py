@@ -286,6 +286,8 @@ STREAMING_TOPICS = {
     "run": "agents.access.run_topic",
     "workflow-run": "workflows.access.workflow_run_topic",
 }
+# What is left of that by which streams are open, asked at every pulse for all of them at once.
+STREAMING_LEAVES = "conversations.access.extents_of"
 # Whoever comes without a cursor gets these from their beginning, and of others what is new.
 STREAMS_TOLD_WHOLE = {"message", "run", "workflow-run"}
 # What else goes with a conversation that is deleted: by name, what deletes it and counts it.

@@ -1,7 +1,7 @@
 """The single gate: who may see and do what. Whatever one may not see does not exist."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -35,6 +35,9 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 RATE = re.compile(r"0|[1-9]\d{0,8}/[1-9]\d{0,8}", re.ASCII)
 ALL_SCOPES = frozenset(Scope.values)
 
+# A key or a user, by its primary key.
+Leave = tuple[str, int]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
@@ -50,6 +53,13 @@ class Caller:
     # By what rates are counted; None is not counted.
     rated_as: str | None = None
     rates: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def leave(self) -> Leave | None:
+        """By what it follows streams; None is for as long as it likes."""
+        if self.key_id is not None:
+            return "key", self.key_id
+        return ("user", self.user.pk) if self.user.pk is not None else None
 
     @property
     def project(self) -> Project:
@@ -91,6 +101,21 @@ def caller_with(key: ApiKey) -> Caller:
 
 def caller_as_user(user: User) -> Caller:
     return Caller(user=user, rated_as=f"user:{user.pk}")
+
+
+def extents_of(leaves: Collection[Leave]) -> dict[Leave, frozenset[object]]:
+    """Which scopes a key has, and which projects a user: less of these ends open streams."""
+    found: dict[Leave, frozenset[object]] = {}
+    if keys := [pk for kind, pk in leaves if kind == "key"]:
+        usable = ApiKey.objects.usable().filter(pk__in=keys)
+        for pk, scopes in usable.values_list("pk", "scopes"):
+            found["key", pk] = frozenset(scopes)
+    if users := [pk for kind, pk in leaves if kind == "user"]:
+        active = User.objects.filter(pk__in=users, is_active=True)
+        for pk, is_staff, project in active.values_list("pk", "is_staff", "membership__project"):
+            more = {*([project] if project else []), *(["all"] if is_staff else [])}
+            found["user", pk] = found.get(("user", pk), frozenset()) | more
+    return found
 
 
 def projects_of(caller: Caller) -> QuerySet[Project]:

@@ -14,7 +14,13 @@ from django.db import DatabaseError
 from pydantic import ValidationError
 
 from streaming import topics, wire
-from streaming.errors import CursorMalformed, StreamingError, TopicForbidden, TopicUnknown
+from streaming.errors import (
+    CursorMalformed,
+    LeaveEnded,
+    StreamingError,
+    TopicForbidden,
+    TopicUnknown,
+)
 from streaming.events import EVERYTHING, Filter, seq_of
 from streaming.follow import Truncated, following
 from streaming.hub import HubClosed, in_database
@@ -47,6 +53,7 @@ ENDINGS: dict[type[Exception], tuple[CloseCode, str]] = {
     CursorMalformed: (CloseCode.MALFORMED_CURSOR, "malformed_cursor"),
     TopicForbidden: (CloseCode.FORBIDDEN, "forbidden"),
     TopicUnknown: (CloseCode.NO_SUCH_STREAM, "no_such_stream"),
+    LeaveEnded: (CloseCode.NOT_AUTHENTICATED, "not_authenticated"),
     HubClosed: (CloseCode.TRY_AGAIN, "try_again"),
     DatabaseError: (CloseCode.TRY_AGAIN, "try_again"),
 }
@@ -76,13 +83,16 @@ class StreamConsumer(AsyncWebsocketConsumer):
         self, stream: str, *, after: int | None, only: Filter, label: str | None
     ) -> None:
         """Send a stream's frames until it ends; `label` names it on a socket of many."""
-        topic = await in_database(topics.resolve, self.scope["caller"], stream)
-        async with following(topic, after=after, transport="socket", only=only) as follower:
+        caller = self.scope["caller"]
+        topic = await in_database(topics.resolve, caller, stream)
+        async with following(
+            topic, after=after, transport="socket", only=only, leave=caller.leave
+        ) as follower:
             await self.send_notice(self.opening(stream, follower.last_id))
             # Asked once the place in the topic is taken: what changes after that is in a frame.
             if self.present_state and after is None:
                 name = stream.partition(":")[2]
-                state = await in_database(self.present_state, self.scope["caller"], name)
+                state = await in_database(self.present_state, caller, name)
                 await self.send_notice(state)
             async for batch in follower:
                 if isinstance(batch, Truncated):
@@ -226,8 +236,8 @@ class ManyStreamsConsumer(StreamConsumer):
             await self.send_notice({"type": "unsubscribed", "stream": stream})
         except OSError:
             return  # the client has gone, and the disconnect is on its way
-        except HubClosed as error:
-            await self.close(CloseCode.TRY_AGAIN, str(error))
+        except (HubClosed, LeaveEnded) as error:
+            await self.close(_ending(error)[0], str(error))
         except tuple(ENDINGS) as error:
             await self.send_error(_ending(error)[1], _reason(error), stream)
         except Exception:

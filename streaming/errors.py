@@ -30,3 +30,7 @@ class EventsTrimmed(StreamingError):
 
 class PublishedOutsideTransaction(StreamingError):
     """publish() was called outside a function that is @transactional."""
+
+
+class LeaveEnded(StreamingError):
+    """What this stream was opened with is no longer accepted"""

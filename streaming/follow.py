@@ -1,13 +1,14 @@
 """Follow a topic: everything once and in order, in batches, from wherever one left off."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from streaming import hub, log, stats
-from streaming.errors import EventsTrimmed
+from streaming.errors import EventsTrimmed, LeaveEnded
 from streaming.events import EVERYTHING, Event, Filter, id_without_event
+from streaming.guests import Guest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,30 +29,45 @@ async def following(
     transport: str,
     only: Filter = EVERYTHING,
     heartbeat_s: float | None = None,
+    leave: Hashable | None = None,
 ) -> AsyncIterator["Follower"]:
-    """A place in the topic behind number `after`, or at its end where that is None."""
+    """A place in the topic behind number `after`, or at its end where that is None.
+
+    It is kept for as long as the leave is given, where it takes one.
+    """
     stats.OPENED.labels(transport).inc()
     stats.CONNECTIONS.labels(transport).inc()
     if after:
         stats.RECONNECTS.inc()
     try:
-        async with hub.of_this_process().watching(topic) as ring:
+        house = hub.of_this_process()
+        async with house.guests.admitted(leave) as guest, house.watching(topic) as ring:
             position = ring.last if after is None else after
-            yield Follower(ring, position, only=only, heartbeat_s=heartbeat_s)
+            yield Follower(ring, position, only=only, heartbeat_s=heartbeat_s, guest=guest)
     finally:
         stats.CONNECTIONS.labels(transport).dec()
 
 
 class Follower:
-    """Iterate for batches. An empty batch is a heartbeat; HubClosed says: reconnect."""
+    """Iterate for batches. An empty batch is a heartbeat; HubClosed says: reconnect.
+
+    LeaveEnded says that it would be no use.
+    """
 
     def __init__(
-        self, ring: hub.Ring, position: int, *, only: Filter, heartbeat_s: float | None
+        self,
+        ring: hub.Ring,
+        position: int,
+        *,
+        only: Filter,
+        heartbeat_s: float | None,
+        guest: Guest | None,
     ) -> None:
         self.ring = ring
         self.position = position
         self.only = only
         self.heartbeat_s = heartbeat_s
+        self.guest = guest
 
     @property
     def last_id(self) -> str:
@@ -65,6 +81,11 @@ class Follower:
 
     async def __anext__(self) -> Batch:
         while True:
+            if self.guest and self.guest.has_to_go:
+                if not self.guest.extent:
+                    raise LeaveEnded
+                # Whether this stream is part of what is left, the door knows.
+                raise hub.HubClosed("What may be followed has changed")
             if self.ring.is_closed:
                 raise hub.HubClosed
             events = self.ring.after(self.position)

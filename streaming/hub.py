@@ -22,6 +22,7 @@ from django.conf import settings
 from streaming import doorbell, log, stats
 from streaming.errors import EventsTrimmed
 from streaming.events import ERASED, START, Event, id_without_event
+from streaming.guests import Guests
 
 RING_EVENTS = 512
 RING_BYTES = 1024 * 1024
@@ -138,6 +139,7 @@ class Hub:
         self.layer_rests_until = 0.0
         self.is_closing = False
         self.ringer = doorbell.take_over()
+        self.guests = Guests()
         self.chores: set[asyncio.Task[None]] = set()
         self._spawn(self._listen())
         self._spawn(self._pulse())
@@ -262,6 +264,7 @@ class Hub:
             rings = [ring for topic, ring in self.rings.items() if topic not in self.starting]
             if not rings:
                 continue
+            await self._review_guests()
             try:
                 for ring in rings:
                     if not ring.has_joined:
@@ -279,6 +282,15 @@ class Hub:
                 if due > ring.last or stands_at < known[ring.topic]:
                     self._catch_up(ring)
                 ring.stood_at = stands_at
+
+    async def _review_guests(self) -> None:
+        try:
+            if await self.guests.review():
+                for ring in self.rings.values():
+                    ring.wake()
+        except Exception as error:
+            # Nobody is sent away because it is not known whether they may stay.
+            logger.warning("hub.guests_not_reviewed", reason=repr(error))
 
     def _catch_up(self, ring: Ring) -> None:
         ring.is_stale = True

@@ -1,6 +1,6 @@
 """Server-sent events: one topic to one HTTP response, for as long as somebody reads it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 
 from asgiref.sync import SyncToAsync
 from django.conf import settings
@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from streaming import log, wire
+from streaming.errors import LeaveEnded
 from streaming.events import EVERYTHING, Filter
 from streaming.follow import Truncated, following
 from streaming.hub import HubClosed
@@ -43,7 +44,14 @@ def sse_response(
     if span.has_ended and after == span.last:
         return HttpResponse(status=204)
     frames = _frames(
-        topic, after=after, render=render, only=only, is_greeted=is_greeted, is_named=is_named
+        topic,
+        after=after,
+        render=render,
+        only=only,
+        is_greeted=is_greeted,
+        is_named=is_named,
+        # The roof has put the caller there.
+        leave=request.auth.leave,  # type: ignore[attr-defined]
     )
     return StreamingHttpResponse(frames, content_type="text/event-stream", headers=HEADERS)
 
@@ -56,10 +64,16 @@ async def _frames(
     only: Filter,
     is_greeted: bool,
     is_named: bool,
+    leave: Hashable | None,
 ) -> AsyncIterator[bytes]:
     let_go_of_the_thread()
     async with following(
-        topic, after=after, transport="sse", only=only, heartbeat_s=settings.STREAM_HEARTBEAT_S
+        topic,
+        after=after,
+        transport="sse",
+        only=only,
+        heartbeat_s=settings.STREAM_HEARTBEAT_S,
+        leave=leave,
     ) as follower:
         yield wire.sse_opening(follower.last_id if is_greeted else None, is_named=is_named)
         try:
@@ -68,7 +82,7 @@ async def _frames(
                     yield wire.sse_notice(wire.truncated(batch), is_named=is_named)
                 else:
                     yield b"".join(map(render, batch)) or wire.PING
-        except HubClosed:
+        except (HubClosed, LeaveEnded):
             return
 
 
