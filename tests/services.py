@@ -27,7 +27,7 @@ from agentpipe.env import BadSetting
 FOLDERS = "agentpipe-tests-"
 # Nothing here outlives the run, so nothing has to reach the disk.
 THROWAWAY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-READY_WITHIN_S = 10
+READY_WITHIN_S = 60
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -15,7 +15,7 @@ from agentpipe.embedded import Postgres, address, cache_size, command_of, memory
 from agentpipe.env import BadSetting
 from tests.services import THROWAWAY
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.processes
 
 Start = Callable[[Path], Postgres]
 

@@ -24,7 +24,6 @@ from tests.agentpipe.knocking import Heard, knock
 from tests.clients import NOW, Api, Json, Socket, opened, said, sse, started, told
 
 T = TypeVar("T")
-pytestmark = pytest.mark.timeout(120)
 
 IS_LONG = os.environ.get("AGENTPIPE_FAULTS") == "long"
 JSON = {"content-type": "application/json"}

@@ -255,7 +255,6 @@ asyncio.run(main())
 
 
 @pytest.mark.processes
-@pytest.mark.timeout(60)
 async def test_processes_count_together_over_redis(
     project: Project, api: Api, redis_server: RedisServer | GivenRedis, settings: Settings
 ) -> None:

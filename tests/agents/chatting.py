@@ -40,7 +40,7 @@ class Chatting:
             assert stream.status == 200
             while True:
                 try:
-                    found.append(await stream.frame(within_s=20))
+                    found.append(await stream.frame())
                 except EOFError:
                     return found
 
@@ -71,7 +71,7 @@ class Chatting:
         async def has() -> bool:
             return (await self.answer(asked))["status"] in statuses
 
-        await eventually(has, within_s=15)
+        await eventually(has)
 
     async def cancel(self, asked: Json) -> httpx.Response:
         return await self.api.post(

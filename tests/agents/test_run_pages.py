@@ -32,7 +32,7 @@ async def has_ended(api: Api, run: str) -> None:
         found = (await api.get(f"/api/projects/tower/runs/{run}")).json()["run"]
         return found["finishedAt"] is not None
 
-    await eventually(has, within_s=15)
+    await eventually(has)
 
 
 def story(page: str) -> list[tuple[str, str]]:

@@ -13,8 +13,6 @@ from tests.servers import KEY, Server
 
 Step = dict[str, Any]
 
-LONG_MS = 20_000
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -50,7 +48,7 @@ def chat_on(server: Server, agent_id: str = "scripted") -> Asked:
 
 
 def is_live(page: Page) -> None:
-    expect(page.locator("connection-state")).to_have_text("Live", timeout=LONG_MS)
+    expect(page.locator("connection-state")).to_have_text("Live")
 
 
 def answer(page: Page, number: int = 0) -> Locator:
@@ -58,7 +56,7 @@ def answer(page: Page, number: int = 0) -> Locator:
 
 
 def has_ended(page: Page, status: str = "completed", *, number: int = 0) -> None:
-    expect(answer(page, number)).to_have_attribute("status", status, timeout=LONG_MS)
+    expect(answer(page, number)).to_have_attribute("status", status)
 
 
 def parts(page: Page, name: str) -> list[str]:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Open
 from tests.servers import KEY, Server
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.processes
 
 LIST = re.compile(r"/admin/\w+/\w+/")
 LONG = "very-long-word" * 40

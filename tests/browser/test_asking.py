@@ -7,7 +7,7 @@ import pytest
 from tests.browser.conftest import Open
 from tests.servers import Server
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.processes
 
 # As a page of our own origin does it that knows no key: the address of the stream is enough.
 ASK = """

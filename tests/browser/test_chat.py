@@ -23,7 +23,7 @@ from tests.browser.test_design import each_way_to_look
 from tests.browser.test_pages import sign_in
 from tests.servers import Server, wait_for
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.processes
 
 WORK: tuple[dict[str, Any], ...] = (
     {"plan": [{"text": "Measure", "status": "in_progress"}, {"text": "Answer"}]},

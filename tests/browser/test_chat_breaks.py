@@ -10,7 +10,7 @@ from tests.browser.conftest import Open
 from tests.browser.road import Road
 from tests.servers import Server
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.processes
 
 SLOWLY = {"say": " ".join(f"floor-{n}" for n in range(80)), "pieces": 80, "every_ms": 40}
 
@@ -32,7 +32,7 @@ def test_an_answer_is_whole_after_the_network_was_cut(
 
     road.cut()
     chat.ask(content="And how wide?")
-    expect(page.locator("connection-state")).not_to_have_text("Live", timeout=30_000)
+    expect(page.locator("connection-state")).not_to_have_text("Live")
     assert written(page) != SLOWLY["say"]
     road.mend()
 
@@ -53,7 +53,7 @@ def test_an_answer_is_whole_after_the_server_was_killed(server: Server, open_pag
     server.start()
 
     is_live(page)
-    expect(answer(page)).to_have_attribute("status", "completed", timeout=60_000)
+    expect(answer(page)).to_have_attribute("status", "completed")
     assert written(page) == chat.answers()[0] == SLOWLY["say"]
     live = shown(page)
     page.reload()
@@ -80,5 +80,5 @@ def test_a_phone_that_slept_through_an_answer_shows_it_whole(
     is_live(page)
     expect(page.locator(f"#m-{second}")).to_be_visible()
     for number in range(2):
-        expect(answer(page, number)).to_have_attribute("status", "completed", timeout=60_000)
+        expect(answer(page, number)).to_have_attribute("status", "completed")
     assert [written(page, 0), written(page, 1)] == chat.answers() == [SLOWLY["say"]] * 2

@@ -12,7 +12,7 @@ from tests.browser.conftest import Open
 from tests.browser.test_design import each_way_to_look
 from tests.servers import KEY, Server, wait_for
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.processes
 
 MOST_MESSAGES = 200
 LINES = 1000
@@ -52,7 +52,7 @@ def open_tower(server: Server, open_page: Open, query: str = "", *, strict: bool
 
 
 def is_live(page: Page) -> None:
-    expect(page.locator("connection-state")).to_have_text("Live", timeout=20_000)
+    expect(page.locator("connection-state")).to_have_text("Live")
 
 
 def shown(page: Page) -> list[int]:

@@ -7,7 +7,7 @@ from tests.browser.conftest import Open
 from tests.browser.test_conversations_reading import open_tower, shown, talk
 from tests.servers import Server
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.processes
 
 
 def play(page: Page, speed: str) -> None:
@@ -27,7 +27,7 @@ def test_messages_come_one_after_the_other_and_all_of_them(server: Server, open_
 
     play(page, "20")
 
-    expect(page.get_by_text("line 70", exact=True)).to_be_in_viewport(timeout=20_000)
+    expect(page.get_by_text("line 70", exact=True)).to_be_in_viewport()
     expect(page.get_by_role("button", name="Play")).to_be_visible()
     assert shown(page) == list(range(1, 71))
     counts = page.evaluate("counts")

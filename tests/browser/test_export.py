@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Dialog, Page
 
 from tests.servers import KEY, Server
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.processes
 
 ATTACKS = [
     "<script>alert(1)</script>",

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Open
 from tests.servers import KEY, Server
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.processes
 
 
 # Each row as its elements with their attributes and texts, but for the sign of one that came live.
@@ -27,7 +27,7 @@ def previews(page: Page) -> list[str]:
 
 
 def is_live(page: Page) -> None:
-    expect(page.locator("connection-state")).to_have_text("Live", timeout=20_000)
+    expect(page.locator("connection-state")).to_have_text("Live")
 
 
 def recorded(server: Server, conversation_id: str) -> list[str]:

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Route
 from tests.browser.conftest import Open
 from tests.servers import KEY, Server, wait_for
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.processes
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "static/js"

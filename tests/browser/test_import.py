@@ -13,7 +13,7 @@ from tests.browser.conftest import Open
 from tests.browser.test_design import each_way_to_look
 from tests.servers import Server
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.processes
 
 DROP = """([name, content]) => {
   const transfer = new DataTransfer();

@@ -10,7 +10,6 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.processes
-@pytest.mark.timeout(60)
 def test_the_javascript_modules_pass_their_own_tests() -> None:
     node = shutil.which("node")
     if node is None:
@@ -24,7 +23,6 @@ def test_the_javascript_modules_pass_their_own_tests() -> None:
 
 
 @pytest.mark.processes
-@pytest.mark.timeout(60)
 def test_the_types_are_those_that_a_program_needs() -> None:
     compiler = shutil.which("tsc")
     if compiler is None:

@@ -12,7 +12,7 @@ from tests.browser.asking import call, post
 from tests.browser.conftest import Open
 from tests.servers import KEY, Server, wait_for
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.processes
 
 ATTACKS: list[str] = json.loads(Path(__file__).with_name("attacks.json").read_text())
 

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Open
 from tests.servers import Server
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.processes
 
 PAGES = ["/", "/login", "/api/docs", "/admin/login"]
 LONG = "https://example.com/" + "very-long-word" * 30
@@ -45,7 +45,7 @@ def test_a_page_whose_session_has_ended_says_so(guarded_server: Server, open_pag
     guarded_server.kill()
     guarded_server.start()
 
-    expect(page.locator("connection-state")).to_contain_text("Signed out", timeout=20_000)
+    expect(page.locator("connection-state")).to_contain_text("Signed out")
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
 
 

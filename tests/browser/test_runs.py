@@ -11,7 +11,7 @@ from tests.browser.conftest import Open
 from tests.browser.test_design import each_way_to_look
 from tests.servers import Server
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.processes
 
 WORK: tuple[dict[str, Any], ...] = (
     {"plan": [{"text": "Measure", "status": "in_progress"}, {"text": "Answer"}]},
@@ -45,7 +45,7 @@ def test_a_run_is_followed_to_its_end_and_played_again_as_it_happened(
     listed.get_by_role("link", name="How <b>high</b>?").click()
     page = listed
     expect(page.locator(".plan__item").first).to_be_visible()
-    expect(page.locator("run-answer")).to_have_attribute("status", "completed", timeout=20_000)
+    expect(page.locator("run-answer")).to_have_attribute("status", "completed")
     expect(page.locator(".story__name").last).to_have_text("End")
     expect(page.locator("#facts .badge")).to_have_text("Completed")
     expect(page.get_by_role("status").filter(has_text="has answered")).to_be_attached()
@@ -86,7 +86,7 @@ def test_a_run_is_followed_to_its_end_and_played_again_as_it_happened(
 def test_nothing_keeps_people_out_of_runs(server: Server, open_page: Open) -> None:
     run = run_on(server, *WORK[:3], {"say": f"{'very-long-word' * 30}"}, {"fail": "No " + "x" * 99})
     page = open_page(f"{server.url}/runs/{run}")
-    expect(page.locator("run-answer")).to_have_attribute("status", "error", timeout=20_000)
+    expect(page.locator("run-answer")).to_have_attribute("status", "error")
     page.get_by_role("button", name="Replay").click()
     for path in ("", "/runs"):
         if path:

@@ -9,7 +9,7 @@ from tests.browser.test_design import each_way_to_look
 from tests.browser.test_pages import sign_in
 from tests.servers import Server
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.processes
 
 
 def make_key(page: Page, name: str) -> str:

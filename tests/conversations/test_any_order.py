@@ -4,7 +4,6 @@ import random
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,8 +12,6 @@ from conversations.ingest.receive import receive
 from conversations.models import Conversation, Project
 from streaming.log import read_after
 from tests.clients import NOW, Json, said, started
-
-pytestmark = pytest.mark.timeout(60)
 
 MADE_BY_ARRIVAL = {"id", "ingestedAt", "createdAt", "updatedAt", "conversationId"}
 KINDS = ["completed", "interrupted", "error"]

@@ -20,8 +20,6 @@ from tests.clients import Api, Json
 from tests.conversations.exported import exported
 from tests.conversations.test_upload import session
 
-pytestmark = pytest.mark.timeout(120)
-
 NASTY = "\0\r\n\t\"\\\ud800\udfff\u2028\u202e\ufeff\u0301'<"
 EXAMPLES = 40
 

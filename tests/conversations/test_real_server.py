@@ -14,7 +14,7 @@ import pytest
 from tests.clients import NOW, Json, said, started
 from tests.servers import KEY, Server
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.processes
 
 HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 
@@ -30,7 +30,7 @@ def server() -> Iterator[Server]:
 
 
 def get(server: Server, path: str) -> Any:
-    return httpx.get(server.url + path, headers=HEADERS).json()
+    return httpx.get(server.url + path, headers=HEADERS, timeout=60).json()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -54,7 +54,7 @@ def test_a_session_sent_from_twenty_threads_is_whole(server: Server, seed: int) 
     ]
     random.Random(seed).shuffle(events)
 
-    with httpx.Client(headers=HEADERS) as client, ThreadPoolExecutor(20) as threads:
+    with httpx.Client(headers=HEADERS, timeout=60) as client, ThreadPoolExecutor(20) as threads:
         answers = threads.map(
             lambda event: client.post(f"{server.url}/api/ingest", json=event), events
         )

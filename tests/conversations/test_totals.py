@@ -99,7 +99,6 @@ deletions = st.sampled_from(["s-1", "s-2", "s-3"])
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@pytest.mark.timeout(60)
 def test_totals_are_those_of_the_messages_after_whatever_has_happened(
     project: Project, steps: list[Any]
 ) -> None:

@@ -20,7 +20,7 @@ FOLLOWERS = 50 if IS_LONG else 16
 MESSAGES = 100 if IS_LONG else 12
 WRITERS = 8
 
-pytestmark = [pytest.mark.timeout(600 if IS_LONG else 90), pytest.mark.processes]
+pytestmark = [pytest.mark.timeout(600 if IS_LONG else 180), pytest.mark.processes]
 
 
 class Reader:
@@ -79,7 +79,7 @@ async def follow_through(api: Api, key: str, *, meanwhile: Any) -> None:
             await api.say(conversation, f"{writer}/{number}")
             await asyncio.sleep(chance.random() * 0.02)
 
-    async with asyncio.timeout(600 if IS_LONG else 80):
+    async with asyncio.timeout(600 if IS_LONG else 170):
         reading = [asyncio.create_task(reader.read("the end")) for reader in readers]
         trouble = asyncio.create_task(meanwhile())
         await asyncio.gather(*(write(writer) for writer in range(WRITERS)))

@@ -193,7 +193,7 @@ async def test_each_node_acts_once_while_workers_and_web_are_killed(site: Site) 
     await asyncio.to_thread(site.open)
     await asyncio.to_thread(site.add_worker)
     url = f"http://127.0.0.1:{site.port}"
-    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         run = Watched(site, client)
         await run.start()
         async with asyncio.timeout(ENDED_WITHIN_S), asyncio.TaskGroup() as doing:

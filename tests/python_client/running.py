@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Condition, Thread
 from typing import IO
 
-DEADLINE_S = 15
+DEADLINE_S = 60
 
 
 class Running:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-DEADLINE_S = 10
+DEADLINE_S = 60
 
 
 @dataclass(frozen=True, slots=True)

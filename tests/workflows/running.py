@@ -41,7 +41,7 @@ class Workflows:
             return (await self.shown(run))["status"] in statuses
 
         try:
-            await eventually(has, within_s=15)
+            await eventually(has)
         except AssertionError:
             raise AssertionError(await self.shown(run)) from None
         return await self.shown(run)

@@ -41,7 +41,7 @@ def held_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], threa
         read = parts.READ[name]
 
         def reads(project: Project) -> Json:
-            assert gate.wait(15)
+            assert gate.wait(60)
             return read(project)
 
         monkeypatch.setattr(parts, "READ", {**parts.READ, name: reads})
@@ -54,7 +54,7 @@ def held_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], threa
 
 
 async def piece(page: Sse) -> str:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return (await page.chunks.get()).decode()
 
 
