@@ -13,7 +13,8 @@ from pytest_django.fixtures import Settings
 
 from agentpipe.embedded import address, command_of
 from agentpipe.management.commands import up as up_command
-from tests.servers import ROOT, WITHIN_S, Running, wait_for
+from tests.prepared import ROOT
+from tests.servers import WITHIN_S, Running, wait_for
 from tests.services import free_port, url_of
 
 pytestmark = pytest.mark.processes
