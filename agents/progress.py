@@ -60,7 +60,7 @@ class Standing:
     """What came of a report: how far the agent is, and the whole with it."""
 
     row: Progress
-    has_completed: bool
+    is_kept: bool
     events: tuple[AgentEvent, ...]
 
 
@@ -95,27 +95,26 @@ def take(reports: Sequence[Report]) -> list[Standing]:
     known: dict[int, dict[str, Progress]] = {}
     for found in Progress.objects.filter(project__in=project_ids):
         known.setdefault(found.project_id, {})[found.agent_id] = found
-    changed: dict[tuple[int, str], Progress] = {}
-    standings = []
-    for report in reports:
-        rows = known.setdefault(report.project_id, {})
-        row = rows.get(report.agent_id)
-        if row and _is_superseded(row, report):
-            standings.append(passing(report))
-            continue
-        before = pace.overall(each.percentage for each in rows.values())
-        had_completed = (
-            row is not None and row.status == COMPLETED and not _is_restarted(row, report)
-        )
-        row, reason = _joined(report) if row is None else _moved(row, report)
-        rows[report.agent_id] = changed[report.project_id, report.agent_id] = row
-        whole = _whole(rows.values())
-        whole["reason"] = reason if whole["overall"] < events.plain(before) else None
-        has_completed = row.status == COMPLETED and not had_completed
-        standings.append(_standing(row, report, whole, has_completed=has_completed))
+    standings = [move(known.setdefault(one.project_id, {}), one) for one in reports]
+    changed = {id(standing.row): standing.row for standing in standings if standing.is_kept}
     history.note(changed.values())
     _write(changed.values())
     return standings
+
+
+def move(rows: dict[str, Progress], report: Report) -> Standing:
+    """What a report makes of the rows of its project, by agent."""
+    row = rows.get(report.agent_id)
+    if row and _is_superseded(row, report):
+        return passing(report)
+    before = pace.overall(each.percentage for each in rows.values())
+    had_completed = bool(row and row.status == COMPLETED and not _is_restarted(row, report))
+    row, reason = _moved(row, report) if row else _joined(report)
+    rows[report.agent_id] = row
+    whole = _whole(rows.values())
+    whole["reason"] = reason if whole["overall"] < events.plain(before) else None
+    has_completed = row.status == COMPLETED and not had_completed
+    return _standing(row, report, whole, has_completed=has_completed)
 
 
 def lock(project_ids: Iterable[int]) -> None:
@@ -136,7 +135,7 @@ def passing(report: Report) -> Standing:
 def _standing(row: Progress, report: Report, whole: Json, *, has_completed: bool) -> Standing:
     told = events.progress(row, report, whole)
     both = (told, events.complete(row, report, whole)) if has_completed else (told,)
-    return Standing(row=row, has_completed=has_completed, events=both)
+    return Standing(row=row, is_kept=bool(whole), events=both)
 
 
 def _is_superseded(row: Progress, report: Report) -> bool:
