@@ -8,6 +8,7 @@ way instead, to the view of the same address, which has an answer to everything.
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -94,7 +95,8 @@ class Line:
         place: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
         self.waiting.append((knock, place))
         if self.writing is None or self.writing.done():
-            self.writing = asyncio.create_task(self._write())
+            # Not in the name of the one who came first.
+            self.writing = asyncio.create_task(self._write(), context=Context())
         return await place
 
     async def _write(self) -> None:

@@ -18,6 +18,7 @@ from tests.clients import NOW, Api, opened, said, started
 
 LONG_WAY = {"Origin": "http://localhost:8000"}
 MANY = 40
+OF_ITS_OWN = {"content-length", "x-request-id"}
 
 in_database = database_sync_to_async
 
@@ -59,7 +60,7 @@ def asked() -> list[dict[str, Any]]:
 
 def shown(answer: httpx.Response, *, project: str) -> Any:
     """All of an answer but for what differs from project to project and time to time."""
-    headers = {name: text for name, text in answer.headers.items() if name != "content-length"}
+    headers = {name: text for name, text in answer.headers.items() if name not in OF_ITS_OWN}
     body = answer.json()
     for name in (
         "id",

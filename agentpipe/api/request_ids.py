@@ -1,0 +1,34 @@
+"""Each request and socket has an id: on every line of the log that it causes, and in its answer."""
+
+import re
+import secrets
+from typing import Any
+
+from structlog.contextvars import bound_contextvars
+
+from agentpipe.api.body import Application
+
+HEADER = b"x-request-id"
+# What a proxy in front has called it already.
+FIT = re.compile(rb"[\w.:-]{1,64}", re.ASCII)
+
+
+class RequestIds:
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        name = _given(scope) or secrets.token_hex(8).encode()
+
+        async def send_with_id(message: Any) -> None:
+            if message["type"] in {"http.response.start", "websocket.accept"}:
+                message = {**message, "headers": [*message.get("headers", []), (HEADER, name)]}
+            await send(message)
+
+        with bound_contextvars(request=name.decode()):
+            await self.application(scope, receive, send_with_id)
+
+
+def _given(scope: Any) -> bytes | None:
+    given: bytes = dict(scope["headers"]).get(HEADER, b"")
+    return given if FIT.fullmatch(given) else None
