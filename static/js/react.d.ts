@@ -1,4 +1,4 @@
-import type { PlanItem, ToolCall } from "./stream/index.js";
+import type { PlanItem, StreamState, ToolCall } from "./stream/index.js";
 
 export interface RealtimeEvent {
   type: string;
@@ -67,6 +67,69 @@ export interface IngestJobEvent {
   job?: IngestJob;
 }
 
+/** How far an agent is. */
+export interface ProgressEvent {
+  agentId: string;
+  runId: string | null;
+  status: string;
+  percentage: number;
+  /** The same. */
+  progress: number;
+  currentStep: number;
+  totalSteps: number;
+  /** In seconds, as of `lastUpdated`. */
+  estimatedTimeRemaining: number | null;
+  tokensUsed: number;
+  cost: number;
+  content: string | null;
+  reasoning: string | null;
+  confidence: number | null;
+  lastUpdated: string;
+  /** Of the whole project, where it is known with it, and why it has gone back if it has. */
+  overall?: number;
+  estimatedCompletion?: string | null;
+  reason?: "agent_joined" | "agent_restarted" | "plan_grew" | "agent_went_back" | null;
+  /** The agent has completed what it did. */
+  complete?: true;
+}
+
+export interface AgentProgress {
+  agentId: string;
+  status: string;
+  progress: number;
+  percentage: number;
+  currentStep: number;
+  totalSteps: number;
+  estimatedTimeRemaining: number | null;
+  tokensUsed: number;
+  cost: number;
+  content?: string;
+  reasoning?: string;
+  confidence?: number;
+  lastUpdated: Date;
+}
+
+export interface UseAgentProgressResult {
+  /** By the agents' ids. */
+  progress: Record<string, AgentProgress>;
+  connected: boolean;
+  subscription: StreamState;
+}
+
+export interface UseSSEProgressResult {
+  /** The last 10,000. */
+  events: ProgressEvent[];
+  connected: boolean;
+}
+
+export interface UseStreamResult<T> {
+  /** What was sent last; of what comes together, each is shown once. */
+  data: T | null;
+  /** Nothing has come yet. */
+  loading: boolean;
+  error: Error | null;
+}
+
 export interface Hooks {
   useRealtimeEvents(options?: UseRealtimeEventsOptions): UseRealtimeEventsResult;
   useStreamingMessage(
@@ -75,6 +138,9 @@ export interface Hooks {
     metadata?: Record<string, any>,
   ): UseStreamingMessageResult;
   useIngestStream(projectId: string, jobId: string): IngestJobEvent[];
+  useAgentProgress(projectId: string): UseAgentProgressResult;
+  useSSEProgress(projectId: string): UseSSEProgressResult;
+  useStream<T = any>(url: string): UseStreamResult<T>;
 }
 
 /** What of React the hooks stand on. */

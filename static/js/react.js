@@ -1,16 +1,25 @@
 // Hooks for React, which is passed in:
 //
-//   const { useRealtimeEvents, useStreamingMessage, useIngestStream } = hooksOf(React);
+//   const { useRealtimeEvents, useStreamingMessage, useIngestStream, useAgentProgress,
+//           useSSEProgress, useStream } = hooksOf(React);
 //
 // Thin over stream/: they resume, try again and tell nothing twice. Callbacks and objects may be new
 // at each render; a connection is opened anew only where what it follows has changed.
 
-import { emptyAnswer, reduceAnswer } from "./stream/answer.js";
+import { ANSWER_TYPES, emptyAnswer, reduceAnswer } from "./stream/answer.js";
 import { Retry } from "./stream/resume.js";
 import { openSocket } from "./stream/socket.js";
 import { openSource } from "./stream/source.js";
 
 const MOST_EVENTS = 10_000;
+const PROGRESS_NAMES = ["agent:progress", "agent:complete"];
+// An EventSource hears of those that it has been told of by name, and of no others.
+const NAMES = [
+  ...PROGRESS_NAMES,
+  ...ANSWER_TYPES,
+  ...["created", "updated", "completed", "failed"].map((what) => `agent.run.${what}`),
+  ...["agent.step.updated", "agent.message.appended"],
+];
 
 /** For pages of another origin: `base` is the server's, and `fetch` one that says who asks. */
 export function hooksOf(React, { base = globalThis.location?.origin, fetch = ownFetch } = {}) {
@@ -127,9 +136,7 @@ export function hooksOf(React, { base = globalThis.location?.origin, fetch = own
 
     useEffect(() => {
       setEvents([]);
-      const url = new URL("/api/stream", base);
-      url.protocol = url.protocol.replace("http", "ws");
-      const socket = openSocket({ url: url.href });
+      const socket = openSocket({ url: socketOf(base) });
       // From its beginning: a job may be over before anybody looks.
       const from = { since: "0", types: ["ingest.*"] };
       const take = (event) => setEvents((before) => [...before, event].slice(-MOST_EVENTS));
@@ -140,7 +147,131 @@ export function hooksOf(React, { base = globalThis.location?.origin, fetch = own
     return events;
   }
 
-  return { useRealtimeEvents, useStreamingMessage, useIngestStream };
+  function useAgentProgress(projectId) {
+    const [progress, tell] = useReducer(progressWith, {});
+    const [subscription, setSubscription] = useState({ phase: "connecting" });
+
+    useEffect(() => {
+      let isMounted = true;
+      let hasAsked = false;
+      tell({ isReset: true });
+      const socket = openSocket({ url: socketOf(base) });
+      const types = ["agent.progress", "agent.complete"];
+      const onState = (state) => {
+        setSubscription(state);
+        if (state.phase === "live" && !hasAsked) askWhereTheyAre().catch(() => (hasAsked = false));
+      };
+
+      // Once the stream is open, so that nothing falls in between.
+      async function askWhereTheyAre() {
+        hasAsked = true;
+        const path = `/api/projects/${encodeURIComponent(projectId)}/progress`;
+        const answer = await fetch(addressOf(base, path, {}), {});
+        const known = answer.ok ? await answer.json() : { agents: [] };
+        if (isMounted) tell({ known: known.agents });
+      }
+
+      const take = ({ progress: told }) => tell({ told });
+      socket.subscribe(`project:${projectId}`, { types, onState }, take);
+      return () => {
+        isMounted = false;
+        socket.close();
+      };
+    }, [projectId]);
+
+    return { progress, connected: subscription.phase === "live", subscription };
+  }
+
+  function useSSEProgress(projectId) {
+    const [events, setEvents] = useState([]);
+    const [connected, setConnected] = useState(false);
+
+    useEffect(() => {
+      setEvents([]);
+      const urlOf = (_, since) => addressOf(base, "/api/sse/agent-stream", { projectId, since });
+      const source = openSource({ urlOf, fetch });
+      const onState = ({ phase }) => setConnected(phase === "live");
+      const take = ({ type }, sent) => {
+        if (!PROGRESS_NAMES.includes(type)) return;
+        const event = type === "agent:complete" ? { ...sent, complete: true } : sent;
+        setEvents((before) => [...before, event].slice(-MOST_EVENTS));
+      };
+      source.subscribe(`agents:${projectId}`, { types: PROGRESS_NAMES, onState }, take);
+      return () => source.close();
+    }, [projectId]);
+
+    return { events, connected };
+  }
+
+  function useStream(url) {
+    const [heard, hear] = useReducer(heardWith, nothingHeard);
+
+    useEffect(() => {
+      hear({ isReset: true });
+      const urlOf = (_, since) => addressOf(base, url, { since });
+      const source = openSource({ urlOf, fetch });
+      const onState = ({ phase, reason }) => {
+        if (phase === "waiting") hear({ error: new Error("Stream connection lost") });
+        if (phase === "stopped" && reason !== "ended") hear({ error: new Error(reason) });
+        if (phase === "live") hear({ error: null });
+      };
+      source.subscribe(url, { types: NAMES, onState }, (_, sent) => hear({ sent }));
+      return () => source.close();
+    }, [url]);
+
+    // One after the other: React shows the last of several that come together, and effects that
+    // put pieces together would miss the others.
+    useEffect(() => {
+      if (heard.queue.length > 1) hear({ isShown: true });
+    }, [heard.queue]);
+
+    const data = heard.queue[0] ?? null;
+    return { data, loading: data === null && heard.error === null, error: heard.error };
+  }
+
+  return {
+    useRealtimeEvents,
+    useStreamingMessage,
+    useIngestStream,
+    useAgentProgress,
+    useSSEProgress,
+    useStream,
+  };
+}
+
+function progressWith(progress, { isReset, known = [], told }) {
+  if (isReset) return {};
+  const first = known.filter(({ agentId }) => !(agentId in progress)).map(progressOf);
+  const next = { ...progress, ...Object.fromEntries(first.map((one) => [one.agentId, one])) };
+  if (!told) return next;
+  const before = progress[told.agentId];
+  // What is new comes piece by piece; until more of it does, the last is shown.
+  const { content, reasoning, confidence } = { ...before, ...withoutNulls(told) };
+  return { ...next, [told.agentId]: { ...progressOf(told), content, reasoning, confidence } };
+}
+
+function progressOf(told) {
+  return { ...told, progress: told.percentage, lastUpdated: new Date(told.lastUpdated) };
+}
+
+function withoutNulls(told) {
+  return Object.fromEntries(Object.entries(told).filter(([, value]) => value !== null));
+}
+
+const nothingHeard = Object.freeze({ queue: [], error: null });
+
+function heardWith(heard, { isReset, isShown, sent, error }) {
+  if (isReset) return nothingHeard;
+  if (isShown) return { ...heard, queue: heard.queue.slice(1) };
+  if (error !== undefined) return { ...heard, error };
+  // The one that has been shown makes room for the next.
+  return { queue: [...heard.queue, sent], error: null };
+}
+
+function socketOf(base) {
+  const url = new URL("/api/stream", base);
+  url.protocol = url.protocol.replace("http", "ws");
+  return url.href;
 }
 
 function tellMore(answer, { frame, change }) {

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,19 @@ pytestmark = pytest.mark.processes
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "static/js"
+EXAMPLES = HERE.parents[1] / "docs/examples"
 BUILDS = ("react.development.js", "react-dom.development.js")
 
 MOUNT = """async ({ hook, options }) => {
   const { hooksOf } = await import("/static/js/react.js");
   const hooks = hooksOf(React);
+  // What an effect of a component gets to see.
+  window.seen = [];
   function Shown(given) {
     window.shown = hooks[hook](...given.options);
+    React.useEffect(() => {
+      if (shown.data) window.seen.push(shown.data);
+    }, [shown.data]);
     return React.createElement("pre", { id: "shown" }, JSON.stringify(window.shown));
   }
   const place = document.querySelector("main");
@@ -158,6 +165,76 @@ def test_the_events_of_an_import_come_from_its_beginning(server: Server, react_p
     kinds = react_page.evaluate("shown.map((event) => event.type)")
     assert kinds[0] == "ingest.job.created"
     assert react_page.evaluate("shown.every((event) => event.job.id)")
+
+
+def example(server: Server, name: str) -> str:
+    """What a script of the documentation prints, that tells of work done elsewhere."""
+    command = [sys.executable, str(EXAMPLES / name), server.url]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_agents_outside_are_followed_over_a_socket(server: Server, react_page: Page) -> None:
+    progress = f"{server.url}/api/projects/default/agents/early/progress"
+    put = urllib.request.Request(
+        progress, b'{"percentage": 30}', {"Content-Type": "application/json"}, method="PUT"
+    )
+    urllib.request.urlopen(put).close()
+    mount(react_page, "useAgentProgress", "default")
+    # Where it was before anybody looked.
+    shows(react_page, "({ progress }) => progress.early?.progress === 30")
+
+    researcher, writer = example(server, "outside_crew.py").split()
+
+    shows(react_page, "({ progress }) => progress.writer?.status === 'completed'")
+    shown = react_page.evaluate("shown.progress")
+    assert shown["researcher"]["progress"] == shown["writer"]["progress"] == 100
+    assert shown["researcher"]["content"] == "compare stone and steel: done"
+    assert react_page.evaluate("shown.progress.writer.lastUpdated instanceof Date")
+    assert react_page.evaluate("[shown.connected, shown.subscription.phase]") == [True, "live"]
+    runs = get(server, "/api/projects/default/runs")["items"]
+    assert {run["id"]: (run["status"], run["toolCalls"]) for run in runs} == {
+        researcher: ("completed", 2),
+        writer: ("completed", 1),
+    }
+
+
+def test_agents_outside_are_followed_over_server_sent_events(
+    server: Server, react_page: Page
+) -> None:
+    mount(react_page, "useSSEProgress", "default")
+    shows(react_page, "({ connected }) => connected")
+
+    example(server, "outside_crew.py")
+
+    shows(react_page, "({ events }) => events.filter(({ complete }) => complete).length === 2")
+    told = react_page.evaluate("shown.events.map((one) => [one.agentId, one.percentage])")
+    assert told[-1] == ["writer", 100]
+    of_researcher = [percentage for agent, percentage in told if agent == "researcher"]
+    assert of_researcher == sorted(of_researcher)
+    run = example(server, "outside_graph.py").split()[0]
+    done = get(server, f"/api/projects/default/workflow-runs/{run}")["run"]
+    assert (done["status"], done["workflow"]) == ("completed", "tower-report")
+    assert [node["state"] for node in done["nodes"]] == ["completed"] * 3
+
+
+def test_of_pieces_that_come_together_a_stream_shows_each(server: Server, react_page: Page) -> None:
+    mount(react_page, "useStream", "/api/projects/default/preview/stream")
+    shows(react_page, "({ loading, data }) => loading && data === null")
+    wait_for(lambda: get(server, "/api/realtime/stats")["connections"]["total"] == 1)
+
+    pieces = [
+        {"type": "preview.section.updated", "section": {"sectionId": "hero", "updates": {"n": n}}}
+        for n in range(20)
+    ]
+    post(server, "/api/projects/default/events", pieces)
+
+    shows(react_page, "({ data }) => data?.updates.n === 19")
+    assert react_page.evaluate("[...new Set(window.seen.map(({ updates }) => updates.n))]") == [
+        *range(20)
+    ]
+    assert react_page.evaluate("[shown.loading, shown.error]") == [False, None]
+    server.kill()
+    shows(react_page, "({ error }) => error instanceof Error")
 
 
 def test_what_leaves_the_page_leaves_no_connection(server: Server, react_page: Page) -> None:

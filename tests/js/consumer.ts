@@ -19,7 +19,14 @@ import { hooksOf, type HooksOfReact } from "agentpipe-stream/react";
 
 declare const React: HooksOfReact;
 
-const { useRealtimeEvents, useStreamingMessage, useIngestStream } = hooksOf(React, {
+const {
+  useRealtimeEvents,
+  useStreamingMessage,
+  useIngestStream,
+  useAgentProgress,
+  useSSEProgress,
+  useStream,
+} = hooksOf(React, {
   base: "https://agents.example.com",
   fetch: (...wanted) => fetch(...wanted),
 });
@@ -38,6 +45,16 @@ export function useAll(conversationId: string): string {
   const tools = answer.toolCalls.map(({ name, duration }) => `${name} ${duration ?? 0}`);
   const done: number = events.reduce((sum, { job }) => sum + (job?.processed ?? 0), 0);
   return [first?.text, ...tools, live.error?.message, answer.messageId, done].join();
+}
+
+export function useProgress(projectId: string): string {
+  const { progress, connected, subscription } = useAgentProgress(projectId);
+  const { events } = useSSEProgress(projectId);
+  const { data, loading, error } = useStream<{ sectionId: string }>("/api/any/stream");
+  const shown = Object.values(progress).map((one) => one.lastUpdated.toISOString() + one.status);
+  const ended = events.filter(({ complete }) => complete).map(({ agentId }) => agentId);
+  const said = loading ? "" : (data?.sectionId ?? error?.message);
+  return [...shown, ...ended, connected, subscription.phase, said].join();
 }
 
 let answer: Answer = emptyAnswer;

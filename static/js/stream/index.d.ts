@@ -66,8 +66,17 @@ export interface SourceOptions {
 /** Many streams on one socket, `WS /api/stream`. */
 export function openSocket(options?: SocketOptions): Streams & { readonly state: StreamState };
 
+export interface Sources extends Streams {
+  /** Beside each frame comes what was sent, as it was. */
+  subscribe(
+    stream: string,
+    options: SubscribeOptions,
+    onFrame: (frame: Frame, sent: any) => void,
+  ): () => void;
+}
+
 /** Server-sent events, one connection a stream. */
-export function openSource(options?: SourceOptions): Streams;
+export function openSource(options?: SourceOptions): Sources;
 
 /** How far one stream has been read. */
 export class Cursor {

@@ -33,7 +33,10 @@ class StreamSource {
     this.#options = { urlOf, EventSourceClass, fetch, onState, retry };
   }
 
-  /** Follow a stream; the answer is a function that leaves it. `types` names named events. */
+  /**
+   * Follow a stream; the answer is a function that leaves it. `types` names named events.
+   * A frame comes with an id and a number, and beside it what was sent, as it was.
+   */
   subscribe(stream, { since = null, types = [], onState = () => {} }, onFrame) {
     if (this.#streams.has(stream)) throw new Error(`already subscribed to ${stream}`);
     const tell = (state) => {
@@ -93,7 +96,8 @@ class OneSource {
   }
 
   #take({ data, lastEventId, type }) {
-    const frame = { ...JSON.parse(data), stream: this.#stream };
+    const sent = JSON.parse(data);
+    const frame = { ...sent, stream: this.#stream };
     frame.type ??= type;
     if (frame.type === "connected") return this.#connected(frame);
     if (frame.type === "stream.truncated") {
@@ -102,7 +106,7 @@ class OneSource {
       return;
     }
     const numbered = { ...frame, id: lastEventId, seq: seqOf(lastEventId) };
-    if (this.#cursor.takes(numbered)) this.#options.onFrame(numbered);
+    if (this.#cursor.takes(numbered)) this.#options.onFrame(numbered, sent);
   }
 
   #connected({ lastEventId }) {
