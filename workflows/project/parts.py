@@ -1,5 +1,6 @@
 """The parts of a project's page, each read by itself."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,7 +28,8 @@ def read_progress(project: Project) -> Json:
         agent["name"] = names.get(agent["agentId"], agent["agentId"])
         agent["left_ms"] = (agent["estimatedTimeRemaining"] or 0) * 1000
     ends = found["estimatedCompletion"]
-    return {**found, "ends": parse_datetime(ends) if isinstance(ends, str) else ends}
+    ends_at = parse_datetime(ends) if ends else None
+    return {**found, "ends": ends_at, "names": json.dumps(names)}
 
 
 def read_preview(project: Project) -> Json:

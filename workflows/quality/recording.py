@@ -61,11 +61,12 @@ def keep(project: Project, shape: Json, *, run: WorkflowRun | None, at: datetime
 
 def scores_of(project: Project, run: WorkflowRun | None) -> list[Json]:
     """The latest of a run, or of what belongs to none, as they were told; the whole comes first."""
-    found = QualityScore.objects.filter(project=project, run=run).order_by("section_id", "pk")
+    found = QualityScore.objects.filter(project=project, run=run).order_by("pk")
     by_section: dict[str, list[QualityScore]] = {}
     for score in found:
         by_section.setdefault(score.section_id, []).append(score)
-    return [_shape_of(section_id, scores, run) for section_id, scores in by_section.items()]
+    whole_first = sorted(by_section.items(), key=lambda one: one[0] != "")
+    return [_shape_of(section_id, scores, run) for section_id, scores in whole_first]
 
 
 def newest_run_of(project: Project) -> WorkflowRun | None:

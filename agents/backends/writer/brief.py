@@ -54,6 +54,7 @@ DOING = _words(
     restores
     """
 )
+VERBS = frozenset(verb.removesuffix("s") for verb in DOING)
 NAMED = r"(?:[A-Z0-9][\w’'&.\-]*|&)(?:\s+(?:[A-Z0-9][\w’'&\-]*|&|of|and(?=\s+[A-Z])))*"
 CALLED = re.compile(rf"\b(?:called|named)\s+[\"“]?({NAMED})")
 QUOTED = re.compile(r"[\"“]([^\"”\n]{2,40})[\"”]")
@@ -61,7 +62,9 @@ QUOTED = re.compile(r"[\"“]([^\"”\n]{2,40})[\"”]")
 SUBJECT = re.compile(
     rf"^({NAMED})(?=(?:,\s+(?:an?|the)|\s+(?:is|are|was|lets|gives|brings|turns|connects|{'|'.join(DOING)}))\b)"
 )
-OF_SITE = re.compile(rf"\b(?:web ?site|page|site|text|copy)\s+(?:for|about|of)\s+({NAMED})")
+OF_SITE = re.compile(
+    rf"\b(?:web ?site|page|site|text|copy)\s+(?:for|about|of)\s+(?:the\s+)?({NAMED})"
+)
 NO_NAMES = _words(
     """
     we our i it the this a an for with in on at open since write create make build please
@@ -72,7 +75,10 @@ SITE = r"(?:web ?site|landing page|home ?page|web page|page|site)"
 IS = re.compile(r"(?:\bis|\bare|’s|,)\s+((?:an?|the)\s+[^.;:!?]+)", re.IGNORECASE)
 SITE_FOR = re.compile(rf"\b{SITE}\s+(?:for|about|of)\s+((?:an?|the|our|my)\s+[^.;:!?]+)", re.I)
 THAT = re.compile(r",?\s+(?:that|which|who|where|with which)\s+", re.IGNORECASE)
-WE_DO = re.compile(r"^We\s+(?!want|need|are|have|would|wish|hope|like)([a-z]+\s[^.;:!?]+)")
+WE_DO = re.compile(
+    r"^We\s+(?!want|need|are|were|have|had|would|wish|hope|like|built|made|began|grew|started|\w+ed\b)"
+    r"([a-z]+\s[^.;:!?]+)"
+)
 WANTED = re.compile(
     r"\b(?:want|like|invite|ask|get|expect)s?\s+(?:people|visitors|customers|readers|them|users|"
     r"everyone|guests|clients|you|families|[a-z]+s)\s+to\s+([^.;!?]+)"
@@ -132,8 +138,10 @@ def read_brief(text: str) -> Brief:
     sentences = list(_sentences(rest))
     what = labelled.get("what") or _what(sentences)
     what, doing = _parted(what, sentences)
-    audience = labelled.get("audience") or _audience(sentences, what)
     name = labelled.get("name") or _name(rest, sentences)
+    # “the Harbour Choir, an amateur choir”
+    what = re.sub(rf"^the {re.escape(name)},\s*", "", what) if name else what
+    audience = labelled.get("audience") or _audience(sentences, what)
     keywords = _items(labelled.get("keywords", ""))
     place = labelled.get("place") or _place(rest, name)
     terms = [*keywords, *key_terms(_without_labels(text), most=MOST_TERMS)]
@@ -234,7 +242,7 @@ def _parted(what: str, sentences: list[str]) -> tuple[str, str]:
 
 
 def _starts_with_verb(clause: str) -> bool:
-    return bool(re.match(r"[a-z]+s\s", clause)) and not clause.startswith(("is ", "was ", "has "))
+    return clause.partition(" ")[0] in DOING
 
 
 def _as_we(clause: str) -> str:
@@ -309,20 +317,21 @@ def _offers(
 ) -> list[str]:
     """What is offered; where little of that is named, terms that stand for nothing else."""
     listed = [found[1] for line in text.splitlines() if (found := ITEM.match(line))]
-    found_items = [*_items(labelled), *(item.strip(" .") for item in listed)]
+    found_items = [*map(_lowered, [*_items(labelled), *(item.strip(" .") for item in listed)])]
     if len(found_items) < 2:
         for one in sentences:
-            if _is_list(one):
-                found_items += _items(one)
-            elif offering := OFFERING.search(one):
+            offering = OFFERING.search(one)
+            if _is_list(one) and not offering:
+                found_items += _items(_lowered(one))
+            elif offering:
                 items = [IN_PLACE.sub("", item).strip() for item in _items(offering[1])]
                 is_plain = all(len(item.split()) <= LONGEST_OFFER for item in items)
                 # One thing with which something is done is no offer.
                 if is_plain and (len(items) > 1 or "speciali" in offering[0]):
                     found_items += items
     if len(found_items) < 2 and doing:
-        found_items += [_object(part) for part in re.split(r"\band\b|,", doing)]
-    found_items = [_lowered(item) for item in found_items]
+        first, *others = re.split(r"\band\b|,", doing)
+        found_items += [_object(first), *map(_thing, others)]
     for known in (" ".join(elsewhere), " ".join(elsewhere[1:]), ""):
         if len(found_items) > 1:
             break
@@ -348,6 +357,12 @@ def _object(clause: str) -> str:
     """“bake sourdough bread with flour” → “sourdough bread”"""
     words = re.split(r"\b(?:with|from|for|in|at|to)\b", clause.strip())[0].split()
     return " ".join(words[1:]) if words[-1:] != ["ones"] else ""
+
+
+def _thing(clause: str) -> str:
+    """“folk songs” as it is, and “sell used ones” without the verb."""
+    verb = clause.strip().partition(" ")[0]
+    return _object(clause) if verb in VERBS else clause.strip()
 
 
 def _items(listed: str) -> list[str]:

@@ -85,6 +85,7 @@ class AgentsShown {
     const { since, overall } = place.dataset;
     const agents = Array.from(place.querySelectorAll("li"), ({ dataset }) => ({ agentId: dataset.id }));
     this.state = { seq: placeOf(since), agents, overall: Number(overall), completion: null };
+    this.names = JSON.parse(place.dataset.names);
     this.rows = new Rows(place.querySelector(".things"), place.querySelector("template"));
     this.drawn = this.state;
   }
@@ -97,7 +98,9 @@ class AgentsShown {
     if (this.state === this.drawn) return;
     const { agents, overall, completion } = (this.drawn = this.state);
     // Of agents that have not moved the server has written all that is known.
-    this.rows.show(agents, ({ agentId }) => agentId, (row, agent) => agent.status && fillAgent(row, agent));
+    this.rows.show(agents, ({ agentId }) => agentId, (row, agent) => {
+      if (agent.status) fillAgent(row, agent, this.names[agent.agentId] ?? agent.agentId);
+    });
     part(this.place, "overall").value = overall;
     part(this.place, "percentage").textContent = `${Math.round(overall)} %`;
     part(this.place, "completion").textContent = completion
@@ -106,15 +109,15 @@ class AgentsShown {
   }
 }
 
-function fillAgent(row, agent) {
+function fillAgent(row, agent, called) {
   const name = part(row, "name");
-  name.textContent ||= agent.agentId;
+  name.textContent = called;
   name.dataset.hue = hueOf(agent.agentId);
   const badge = part(row, "status");
   badge.textContent = badge.dataset.status = agent.status;
   const bar = part(row, "bar");
   bar.value = agent.percentage;
-  bar.setAttribute("aria-label", `How far ${name.textContent} is`);
+  bar.setAttribute("aria-label", `How far ${called} is`);
   part(row, "figures").textContent = [...figures(agent)].join(" · ");
 }
 
@@ -214,6 +217,7 @@ class QualityShown {
   #fill(row, { sectionId, total, scores }) {
     part(row, "ring").setAttribute("stroke-dasharray", `${total ?? 0} 100`);
     part(row, "name").textContent = sectionId ?? "The whole page";
+    if (row.parentNode === null) row.querySelector("details").open = sectionId === null;
     part(row, "total").textContent = total === null ? "" : Math.round(total);
     const rows = new Rows(row.querySelector(".scores"), template(this.place, "score"));
     rows.show(scores, ({ measure }) => measure, fillScore);
