@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from workflows import views
+from workflows import pages, views
 from workflows.outside.views import EventsView
 from workflows.preview import views as preview
 from workflows.project.page import ProjectPage
@@ -12,6 +12,9 @@ WORKFLOW = f"{PROJECT}/workflows/<str:workflow>"
 RUN = f"{PROJECT}/workflow-runs/<str:workflow_run>"
 
 urlpatterns = [
+    path("workflows", pages.WorkflowsPage.as_view(), name="workflows"),
+    path("workflows/<str:workflow>", pages.WorkflowPage.as_view(), name="workflow"),
+    path("workflow-runs/<str:workflow_run>", pages.WorkflowRunPage.as_view(), name="workflow-run"),
     path("projects", ProjectPage.as_view(), name="project"),
     path("projects/<str:project>", ProjectPage.as_view(), name="project-page"),
     path(f"{PROJECT}/workflows", views.WorkflowsView.as_view()),
@@ -25,8 +28,8 @@ urlpatterns = [
     path(f"{RUN}/nodes/<str:node>/approve", views.ApproveView.as_view()),
     path(f"{RUN}/nodes/<str:node>/reject", views.RejectView.as_view()),
     path(f"{RUN}/events", views.RunEventsView.as_view()),
+    path(f"{PROJECT}/events", EventsView.as_view()),
     path(f"{PROJECT}/preview", preview.PreviewView.as_view()),
     path(f"{PROJECT}/preview/stream", preview.PreviewStreamView.as_view()),
     path(f"{PROJECT}/quality", preview.QualityView.as_view()),
-    path(f"{PROJECT}/events", EventsView.as_view()),
 ]
