@@ -10,7 +10,6 @@ const dates = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 /** Clone the template and fill it with a row of the reducer. */
 export function makeRow(template, row, name) {
   const item = template.content.firstElementChild.cloneNode(true);
-  item.classList.add("event--new");
   item.dataset.seq = row.seq;
   item.dataset.kind = row.kind;
   item.dataset.conversation = row.conversation;
@@ -20,6 +19,7 @@ export function makeRow(template, row, name) {
   fill(item, "preview", row.preview);
   fill(item, "tokens", row.tokens ? `${thousands(row.tokens)} tokens` : "");
   fill(item, "cost", row.cost ? `${dollars(row.cost)} (estimate)` : "");
+  item.querySelector('[data-part="use"]').hidden = !row.tokens && !row.cost;
   nameConversation(item, name || row.conversation);
   if (row.conversation) item.querySelector("a").href = conversationPage(row.conversation);
   item.querySelector("time").dateTime = row.timestamp;

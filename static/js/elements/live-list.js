@@ -49,7 +49,9 @@ export class LiveList extends HTMLElement {
 
   #take = ({ detail: frame }) => {
     if (frame.type === GAP || this.isUnclear(frame)) this.#refresher.soon();
-    this.#items = this.reduce(this.#items, frame);
+    const items = this.reduce(this.#items, frame);
+    if (items === this.#items) return;
+    this.#items = items;
     this.#drawing ??= requestAnimationFrame(() => {
       this.#drawing = null;
       this.#draw();

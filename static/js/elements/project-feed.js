@@ -8,12 +8,20 @@ import { emptyFeed, MOST_ROWS, reduceFeed, withName } from "../stream/reduce.js"
 import { seqOf } from "../stream/resume.js";
 import { makeRow, nameConversation, nameIn, showLocalTime } from "./feed-row.js";
 
+// More often nobody reads along. What else the page does is to have its time, too.
+const DRAW_EVERY_MS = 120;
+// A row is pointed at where it comes alone; where they stream by, that would be a flicker.
+const CALM_MS = 1_000;
+
 class ProjectFeed extends HTMLElement {
   #state = emptyFeed;
   #shown = emptyFeed; // the part of the state that stands in the page
   #since = null;
   #leave = null;
-  #drawing = null;
+  #drawing = null; // a frame that has been asked for
+  #resting = null; // a time after which it will be
+  #drewAt = -Infinity;
+  #grewAt = -Infinity;
 
   connectedCallback() {
     if (this.#since === null) {
@@ -31,7 +39,8 @@ class ProjectFeed extends HTMLElement {
     this.#more.removeEventListener("click", this.#backToTop);
     removeEventListener("scroll", this.#drawSoon);
     cancelAnimationFrame(this.#drawing);
-    this.#drawing = null;
+    clearTimeout(this.#resting);
+    this.#drawing = this.#resting = null;
   }
 
   get #list() {
@@ -63,8 +72,17 @@ class ProjectFeed extends HTMLElement {
   };
 
   #drawSoon = () => {
-    this.#drawing ??= requestAnimationFrame(() => {
+    if (this.#drawing !== null || this.#resting !== null) return;
+    const restMs = this.#drewAt + DRAW_EVERY_MS - performance.now();
+    if (restMs > 0) this.#resting = setTimeout(this.#askForFrame, restMs);
+    else this.#askForFrame();
+  };
+
+  #askForFrame = () => {
+    this.#resting = null;
+    this.#drawing = requestAnimationFrame((now) => {
       this.#drawing = null;
+      this.#drewAt = now;
       this.#draw();
     });
   };
@@ -73,17 +91,29 @@ class ProjectFeed extends HTMLElement {
     this.#rename();
     const fresh = rowsAbove(this.#state.rows, this.#shown.rows[0]);
     const hasRestarted = this.#state.restarts !== this.#shown.restarts;
-    const waits = !hasRestarted && !this.#isAtTop ? fresh.length : 0;
+    const isAtTop = this.#isAtTop;
+    this.#list.toggleAttribute("data-away", !isAtTop);
+    const waits = !hasRestarted && !isAtTop ? fresh.length : 0;
     this.#more.hidden = !waits;
     if (waits) {
       this.#more.textContent = `${waits} new ${waits === 1 ? "event" : "events"}`;
       return;
     }
     if (hasRestarted) this.#list.replaceChildren();
-    this.#list.prepend(...fresh.map((row) => this.#itemOf(row)));
-    while (this.#list.children.length > MOST_ROWS) this.#list.lastElementChild.remove();
-    this.querySelector(".feed-empty").hidden = this.#list.children.length > 0;
+    if (fresh.length) this.#letIn(fresh);
+    const isEmpty = this.#list.children.length === 0;
+    this.querySelector(".feed-empty").hidden = !isEmpty;
+    this.#list.hidden = isEmpty;
     this.#shown = this.#state;
+  }
+
+  #letIn(rows) {
+    const items = rows.map((row) => this.#itemOf(row));
+    const isCalm = this.#drewAt - this.#grewAt > CALM_MS;
+    if (isCalm) for (const item of items) item.classList.add("event--new");
+    this.#grewAt = this.#drewAt;
+    this.#list.prepend(...items);
+    while (this.#list.children.length > MOST_ROWS) this.#list.lastElementChild.remove();
   }
 
   #itemOf(row) {
