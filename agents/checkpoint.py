@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from agents.models import AgentRun, Checkpoint
 
 KEPT_AFTER_THE_END = timedelta(hours=1)
 
+_COUNTED = [each.name for each in fields(Usage)]
 _COLUMNS = ("position", "content", "kept", "state", "usage", "digest")
 _SAVE = f"""
     INSERT INTO agents_checkpoint (run_id, {", ".join(_COLUMNS)}, saved_at)
@@ -97,7 +98,8 @@ def forget_old() -> int:
 
 
 def _written(usage: Usage) -> Json:
-    return {**asdict(usage), "cost": str(usage.cost)}
+    # By hand: `asdict` takes longer than all the rest of a checkpoint.
+    return {**{name: getattr(usage, name) for name in _COUNTED}, "cost": str(usage.cost)}
 
 
 def _read(written: Any) -> Usage:

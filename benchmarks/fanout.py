@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from benchmarks import broadcast_floor, clients
 from benchmarks.agentpipe_server import AgentPipe, Bridge
@@ -31,6 +32,8 @@ SMALL_RECEIVE_BUFFER = 4096
 SETTLED_AFTER_S = 2.0
 ANSWERED_WITHIN_S = 130
 MEASURED_WITHIN_S = 120
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,9 +357,9 @@ def reading_socket(port: int, path: str) -> Iterator[None]:
 
 
 @contextmanager
-def sampling(measure: Callable[[], int]) -> Iterator[list[int]]:
+def sampling(measure: Callable[[], T]) -> Iterator[list[T]]:
     """Measure twice a second, and once more at the end."""
-    found: list[int] = []
+    found: list[T] = []
     is_over = threading.Event()
 
     def sample() -> None:

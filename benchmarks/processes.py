@@ -30,6 +30,11 @@ class Child:
         self.process.start()
         theirs.close()
 
+    @property
+    def pid(self) -> int:
+        assert self.process.pid is not None
+        return self.process.pid
+
     def tell(self, command: object) -> None:
         self.pipe.send(command)
 

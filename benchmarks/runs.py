@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,11 +27,20 @@ MOST_FIRST_MS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """What the machine did meanwhile: seconds of one core, and the most there was of the rest."""
+class Reading:
+    """What each had used of a core at a moment of the wall clock, in seconds."""
 
+    at: float
     server_s: float
     database_s: float
+    client_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What the machine did meanwhile: seconds of a core by and by, and the most of the rest."""
+
+    readings: list[Reading]
     bytes: int
     threads: int
     connections: int
@@ -68,8 +78,8 @@ def lone(server: AgentPipe, crowd: Child) -> Iterator[Row]:
 
 
 def crowded(server: AgentPipe, crowd: Child, *, runs: int, seconds: int) -> Iterator[Row]:
-    """Delays are those from when all have begun until the first ends; the rest is of it all."""
-    with spending(server) as spent:
+    """Delays are those from when all have begun until the first ends, and so is what it takes."""
+    with spending(server, crowd) as spent:
         found = ask(server, crowd, runs=runs, seconds=seconds + RAMP_S)
     begun_at, over_at = window(found)
     if over_at < begun_at + seconds:
@@ -86,8 +96,19 @@ def crowded(server: AgentPipe, crowd: Child, *, runs: int, seconds: int) -> Iter
     )
     yield delay_row(f"  piece to client, {over_at - begun_at:.0f} s", delays, most_ms=MOST_MS)
     yield Row(figure="  pieces in an event", ours=f"{pieces_of(found) / events:.1f}")
-    yield Row(figure="  CPU of 1,000 pieces", ours=per_thousand(used.server_s, found))
-    yield Row(figure="  CPU of PostgreSQL", ours=per_thousand(used.database_s, found))
+    first, *_, last = [one for one in used.readings if begun_at <= one.at <= over_at]
+    thousands = pieces_of(found, first.at, last.at) / 1000
+    for name, busy_s in (
+        ("CPU of 1,000 pieces", last.server_s - first.server_s),
+        ("CPU of PostgreSQL", last.database_s - first.database_s),
+        ("CPU of the clients", last.client_s - first.client_s),
+    ):
+        yield Row(figure=f"  {name}", ours=ms(busy_s * 1000 / thousands))
+    first, last = used.readings[0], used.readings[-1]
+    yield Row(
+        figure="  with asking and opening",
+        ours=ms((last.server_s - first.server_s) * 1_000_000 / pieces_of(found)),
+    )
     yield Row(figure="  memory of a run", ours=f"{used.bytes / runs / 1000:.0f} kB")
     yield Row(figure="  most threads", ours=str(used.threads))
     yield Row(figure="  most processes of PostgreSQL", ours=str(used.connections))
@@ -102,7 +123,9 @@ def beside(peer: Child, crowd: Child, *, runs: int, seconds: int) -> Iterator[Ro
     busy_s = peer.ask("time", within_s=60) - before_s
     delays = [delay for one in heard.answers for delay in delays_ms(one)]
     yield delay_row("floor: piece to client", delays)
-    yield Row(figure="  CPU of 1,000 pieces", ours=per_thousand(busy_s, heard.answers))
+    yield Row(
+        figure="  CPU of 1,000 pieces", ours=ms(busy_s * 1_000_000 / pieces_of(heard.answers))
+    )
 
 
 def ask(server: AgentPipe, crowd: Child, *, runs: int, seconds: int) -> list[Answer]:
@@ -161,33 +184,38 @@ def delay_row(figure: str, delays: Sequence[float], *, most_ms: float | None = N
     )
 
 
-def per_thousand(busy_s: float, found: Sequence[Answer]) -> str:
-    return f"{busy_s / pieces_of(found) * 1_000_000:.0f} ms"
-
-
-def pieces_of(found: Sequence[Answer]) -> int:
-    return sum(count for one in found for count, _, _ in one.pieces)
+def pieces_of(found: Sequence[Answer], since: float = 0, until: float = float("inf")) -> int:
+    return sum(
+        count for one in found for count, _, here_at in one.pieces if since <= here_at <= until
+    )
 
 
 @contextmanager
-def spending(server: AgentPipe) -> Iterator[Callable[[], Spent]]:
+def spending(server: AgentPipe, crowd: Child) -> Iterator[Callable[[], Spent]]:
     """Ask what it was when the context has ended."""
     postmaster = int(next(server.data_dir.rglob("postmaster.pid")).read_text().split()[0])
     bytes_before = server.resident_bytes()
-    server_s, database_s = cpu_s(server.pid), family_cpu_s(postmaster)
+
+    def read() -> Reading:
+        return Reading(
+            at=time.time(),
+            server_s=cpu_s(server.pid),
+            database_s=family_cpu_s(postmaster),
+            client_s=cpu_s(crowd.pid),
+        )
+
     with (
+        sampling(read) as readings,
         sampling(server.resident_bytes) as held,
         sampling(lambda: threads(server.pid)) as counted,
         sampling(lambda: len(children(postmaster))) as connected,
     ):
         yield lambda: Spent(
-            server_s=server_s,
-            database_s=database_s,
+            readings=readings,
             bytes=max(held) - bytes_before,
             threads=max(counted),
             connections=max(connected),
         )
-    server_s, database_s = cpu_s(server.pid) - server_s, family_cpu_s(postmaster) - database_s
 
 
 def ms(value: float) -> str:
