@@ -21,12 +21,13 @@ export function reduceProgress(state, frame) {
 export function reducePreview(state, frame) {
   if (frame.type !== "preview.section.updated" || frame.seq <= state.seq) return state;
   const { sectionId: id, runId: run, updates, complete } = frame.section;
+  const told = Object.fromEntries(Object.entries(updates).map(([name, said]) => [name, text(said)]));
   // Another page has been begun.
   const earlier = run === state.run ? state.sections : [];
   const known = earlier.some((section) => section.id === id);
   const sections = known
-    ? earlier.map((one) => (one.id === id ? { ...one, ...updates, complete } : one))
-    : [...earlier, { title: id, kind: "other", ...updates, id, complete }];
+    ? earlier.map((one) => (one.id === id ? { ...one, ...told, id, complete } : one))
+    : [...earlier, { title: id, kind: "other", ...told, id, complete }];
   return { seq: frame.seq, run, sections };
 }
 
@@ -40,6 +41,12 @@ export function reduceQuality(state, frame) {
     ? earlier.map((one) => (one.sectionId === verdict.sectionId ? verdict : one))
     : verdict.sectionId === null ? [verdict, ...earlier] : [...earlier, verdict];
   return { seq: frame.seq, run, verdicts };
+}
+
+/** Frameworks outside may put into a part whatever they like. */
+function text(said) {
+  if (said === null || said === undefined) return "";
+  return typeof said === "string" ? said : JSON.stringify(said);
 }
 
 /** Behind which number a part of the page goes on. */

@@ -25,6 +25,13 @@ test("what is new of a section is put over what was known of it", () => {
   assert.equal(after.seq, 4);
 });
 
+test("what is no text is shown as it is written down, and nothing takes another's place", () => {
+  const before = { seq: 0, run: "r", sections: [{ id: "hero", complete: false }] };
+  const after = reducePreview(before, preview(1, "hero", { body: { a: [1] }, id: "x", cta: null }));
+
+  assert.deepEqual(after.sections, [{ id: "hero", body: '{"a":[1]}', cta: "", complete: false }]);
+});
+
 test("another run begins another page", () => {
   const before = { seq: 1, run: "r", sections: [{ id: "hero", headline: "Bread" }] };
   const after = reducePreview(before, preview(2, "hero", { title: "Hero" }, { runId: "s" }));

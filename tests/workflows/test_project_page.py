@@ -126,6 +126,15 @@ async def test_it_shows_how_far_it_is_what_it_says_and_how_good_that_is(
     assert "Flesch reading ease" in text
     assert "The whole page" in text
 
+    # Written elsewhere, and in whatever form.
+    written = {"title": "News", "body": {"a": [1]}, "headline": None, "id": "<b>"}
+    show = database_sync_to_async(sections.show)
+    await show(project, "news", written, is_complete=False)
+    text = (await knock(ADDRESS, headers=as_alice)).body.decode()
+    assert '<p class="site__label">News</p>' in text
+    assert "{&quot;a&quot;: [1]}" in text
+    assert "Fresh &lt;bread&gt;" not in text
+
 
 def fill(project: Project) -> WorkflowRun:
     run = WorkflowRun.objects.create(project=project, workflow_name="website-content")

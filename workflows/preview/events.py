@@ -43,12 +43,13 @@ def section_updated(section: "PreviewSection", updates: Mapping[str, Any]) -> Se
 
 def section_shape(section: "PreviewSection") -> Json:
     """All of it, in the shape in which its changes are told."""
+    parts = section.content.get("parts", {})
     return {
         "sectionId": section.section_id,
         "runId": section.run.wire_id if section.run else None,
-        "title": section.content.get("title") or section.section_id,
-        "kind": section.content.get("kind") or "other",
-        "updates": section.content.get("parts", {}),
+        "title": str(section.content.get("title") or parts.get("title") or section.section_id),
+        "kind": str(section.content.get("kind") or parts.get("kind") or "other"),
+        "updates": parts,
         "complete": section.is_complete,
         "updatedAt": iso(section.updated_at),
     }

@@ -42,7 +42,7 @@ def read_preview(project: Project) -> Json:
                 "title": shape["title"],
                 "kind": shape["kind"],
                 "is_complete": shape["complete"],
-                **{name: shape["updates"].get(name, "") for name in PARTS_OF_A_SECTION},
+                **{name: _text(shape["updates"].get(name)) for name in PARTS_OF_A_SECTION},
             }
             for shape in shapes
         ],
@@ -52,6 +52,13 @@ def read_preview(project: Project) -> Json:
 def read_quality(project: Project) -> Json:
     run = recording.newest_run_of(project)
     return {"run": run.wire_id if run else None, "verdicts": recording.scores_of(project, run)}
+
+
+def _text(said: object) -> str:
+    """Frameworks outside may put into a part whatever they like."""
+    if said is None or isinstance(said, str):
+        return said or ""
+    return json.dumps(said, ensure_ascii=False)
 
 
 READ: Mapping[str, Read] = {
