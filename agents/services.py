@@ -125,6 +125,12 @@ def cancel_run(run: AgentRun) -> AgentRun:
     return locked
 
 
+def hold_runs(run_ids: Sequence[int]) -> None:
+    """Inside a transaction that then ends them one by one: runs are locked before progress is."""
+    runs = AgentRun.objects.filter(pk__in=run_ids).order_by("pk")
+    list(runs.select_for_update(no_key=True).values_list("pk"))
+
+
 @transactional
 def retry(chat: Chat, question: Message) -> AgentRun:
     """Answer once more what failed or was cancelled. Raises NothingToRetry, AgentNotFound."""

@@ -4,7 +4,8 @@ A run's row is locked before anything of it is written, and carries the number o
 has it and of the events it has told: whoever was given up for dead writes no more, and a write
 that is repeated, because nobody heard whether it succeeded, is written once.
 
-Conversations are locked before runs, runs before messages, and topics last.
+Conversations are locked before runs, runs before messages, these before the progress of a project,
+that before its figures, and topics last.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from agents.backends.base import Turn, Usage
 from agents.checkpoint import Standing
 from agents.errors import RunLost
 from agents.events import AgentEvent, StepEvent
-from agents.models import AgentRun, AgentStep, Progress
+from agents.models import AgentRun, AgentStep
 from agents.pace import Place
 from agents.progress import Report
 from conversations import hosting
@@ -97,13 +98,15 @@ def take_up(run_id: int) -> Commission | None:
         standing = standing_of(run)
     run.save(update_fields=["epoch", "status", "started_at", "told"])
     publish(events.run_event(run, "updated"), *topics_of(run))
-    row = _tell_progress(run, tokens_used=usage_of(run).total_tokens, cost=run.cost)
+    begun = _progress_of(run, tokens_used=usage_of(run).total_tokens, cost=run.cost)
+    for event in begun.events:
+        publish(event, *topics_of(run))
     return Commission(
         run=run,
         history=_history(run),
         steps={step.call_id: step for step in run.steps.all()},
         standing=standing,
-        place=Place.at(row.percentage, total=row.total_steps),
+        place=Place.at(begun.row.percentage, total=begun.row.total_steps),
     )
 
 
@@ -321,15 +324,18 @@ def end_run(run: AgentRun, *, status: AgentRun.Status, standing: Standing, error
     publish(events.end(run), run.topic)
     run.told += 1
     run.save()
+    # Taken before figures are counted, as by who deletes a chat; told behind the answer.
+    ended = _progress_of(run, tokens_used=standing.usage.total_tokens, cost=standing.usage.cost)
     if run.conversation and run.answer:
         _complete_answer(run, run.answer)
     what = {"completed": "completed", "failed": "failed"}.get(run.status, "updated")
-    _tell_progress(run, tokens_used=standing.usage.total_tokens, cost=standing.usage.cost)
+    for event in ended.events:
+        publish(event, *topics_of(run))
     publish(events.run_event(run, what), *topics_of(run))
     queue.call_next(run)
 
 
-def _tell_progress(run: AgentRun, *, tokens_used: int, cost: Decimal) -> Progress:
+def _progress_of(run: AgentRun, *, tokens_used: int, cost: Decimal) -> progress.Standing:
     report = Report(
         project_id=run.project_id,
         agent_id=run.agent_id,
@@ -338,10 +344,7 @@ def _tell_progress(run: AgentRun, *, tokens_used: int, cost: Decimal) -> Progres
         tokens_used=tokens_used,
         cost=cost,
     )
-    (standing,) = progress.take([report])
-    for event in standing.events:
-        publish(event, *topics_of(run))
-    return standing.row
+    return progress.take([report])[0]
 
 
 def _complete_answer(run: AgentRun, answer: Message) -> None:

@@ -102,7 +102,9 @@ def cancel_run(run: WorkflowRun) -> WorkflowRun:
     course = _course_of(run)
     if course.run.is_finished:
         raise WorkflowRunFinished
-    for state in _states(course, NodeState.UNFINISHED):
+    states = _states(course, NodeState.UNFINISHED)
+    agents.hold_runs([state.agent_run_id for state in states if state.agent_run_id])
+    for state in states:
         queue.stop(state)
         if state.agent_run is not None and not state.agent_run.is_finished:
             with suppress(RunFinished):

@@ -1,16 +1,21 @@
 """How far agents are: each by itself, all together, and those that follow them."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
+from django.db import connection
 
 from agents import history, progress
 from agents.models import ProgressPoint
 from agents.progress import Report
 from conversations.models import Project
 from conversations.services import make_key
+from streaming import replay
 from streaming.publish import transactional
 from tests.agents.chatting import Chatting
 from tests.clients import Api, Json, Socket, eventually, sse
@@ -196,6 +201,29 @@ async def test_a_run_that_goes_with_its_chat_ends_for_its_agent(
 
     (row,) = (await of_project(api))["agents"]
     assert row["status"] == "cancelled"
+
+
+def test_of_many_at_once_each_sees_those_before(project: Project) -> None:
+    ready = threading.Barrier(6)
+
+    def work(agent: str) -> None:
+        try:
+            ready.wait()
+            for percentage in range(0, 101, 10):
+                report = Report(project_id=project.pk, agent_id=agent, percentage=percentage)
+                progress.put(project, report)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(work, "abcdef"))
+
+    frames = replay.since(project.topic, None, limit=500).frames
+    told = [(frame["progress"]["overall"], frame["progress"]["reason"]) for frame in frames]
+    assert len(told) == 66
+    assert told[-1] == (100, None)
+    fallen = [later for (earlier, _), later in pairwise(told) if later[0] < earlier]
+    assert {reason for _, reason in fallen} <= {"agent_joined"}
 
 
 # For charts
