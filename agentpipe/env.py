@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
+from agentpipe.redis import hosts
+
 T = TypeVar("T")
 
 
@@ -94,11 +96,17 @@ def database(name: str, fallback: Mapping[str, str]) -> dict[str, str]:
 
 def redis(name: str) -> str:
     def parse(value: str) -> str:
-        if value and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
-            raise ValueError
+        if value:
+            hosts(value)
         return value
 
-    return _read(name, "", parse, "a URL such as redis://host:6379/0")
+    return _read(
+        name,
+        "",
+        parse,
+        "a URL such as redis://host:6379/0, several of them separated by commas, "
+        "or redis+sentinel://host:26379,host:26379/service",
+    )
 
 
 def kept_secret(path: Path, *, random_bytes: int = 48) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import django_stubs_ext
 
-from agentpipe import embedded, env
+from agentpipe import embedded, env, redis
 
 # Lets classes such as ModelAdmin[Topic] say at run time what they say to mypy.
 django_stubs_ext.monkeypatch()
@@ -97,12 +97,7 @@ REDIS_URL = env.redis("REDIS_URL")
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {
-            "hosts": [
-                {"address": REDIS_URL, "socket_connect_timeout": 2, "health_check_interval": 15}
-            ],
-            "prefix": "agentpipe",
-        },
+        "CONFIG": {"hosts": redis.hosts(REDIS_URL), "prefix": "agentpipe"},
     }
     if REDIS_URL
     else {"BACKEND": "streaming.layer.WithinProcess"}

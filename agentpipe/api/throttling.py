@@ -19,6 +19,7 @@ from redis import BlockingConnectionPool, RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from agentpipe.redis import first, is_watched
 from conversations.access import Caller, caller_of
 from streaming.events import iso
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 STORAGE_TIMEOUT_S = 1.0
+PATIENCE = ("socket_timeout", "socket_connect_timeout")
 
 T = TypeVar("T")
 logger = structlog.get_logger(__name__)
@@ -134,14 +136,13 @@ def _own_limiter() -> MovingWindowRateLimiter:
 
 @cache
 def _shared_limiter() -> MovingWindowRateLimiter:
+    url, patience = first(settings.REDIS_URL), dict.fromkeys(PATIENCE, STORAGE_TIMEOUT_S)
+    if is_watched(settings.REDIS_URL):
+        return MovingWindowRateLimiter(storage_from_string(settings.REDIS_URL, **patience))
     pool: Any = BlockingConnectionPool.from_url(
-        settings.REDIS_URL,
-        max_connections=20,
-        timeout=STORAGE_TIMEOUT_S,
-        socket_timeout=STORAGE_TIMEOUT_S,
-        socket_connect_timeout=STORAGE_TIMEOUT_S,
+        url, max_connections=20, timeout=STORAGE_TIMEOUT_S, **patience
     )
-    return MovingWindowRateLimiter(storage_from_string(settings.REDIS_URL, connection_pool=pool))
+    return MovingWindowRateLimiter(storage_from_string(url, connection_pool=pool))
 
 
 _rests_until = 0.0
