@@ -1,7 +1,5 @@
 """One conversation: read, followed, edited; in a real browser against a real server."""
 
-import json
-import urllib.request
 from typing import Any
 
 import pytest
@@ -10,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser.axe import axe
 from tests.browser.conftest import Open
 from tests.browser.test_design import each_way_to_look
-from tests.servers import KEY, Server, wait_for
+from tests.servers import Server, wait_for
 
 pytestmark = pytest.mark.processes
 
@@ -62,15 +60,6 @@ def shown(page: Page) -> list[int]:
 
 def texts(page: Page) -> list[str]:
     return page.locator(".message__text").all_inner_texts()
-
-
-def recorded(server: Server) -> list[str]:
-    request = urllib.request.Request(
-        f"{server.url}/api/conversations/tower/messages?page_size=100",
-        headers={"Authorization": f"Bearer {KEY}"},
-    )
-    with urllib.request.urlopen(request) as answer:
-        return [message["content"] for message in json.load(answer)["items"]]
 
 
 def test_messages_come_as_they_are_said_and_read_as_the_server_writes_them(
@@ -331,26 +320,6 @@ def test_deleting_asks_first_and_can_be_left_by_keyboard(server: Server, open_pa
 
     expect(page.get_by_role("heading", name="Conversations")).to_be_visible()
     expect(page.locator(".conversation")).to_have_count(0)
-
-
-def test_after_a_kill_the_page_goes_on_with_exactly_what_was_recorded(
-    server: Server, open_page: Open
-) -> None:
-    talk(server, 5, is_over=False)
-    page = open_tower(server, open_page, strict=False)
-
-    server.kill()
-    expect(page.locator("connection-state")).to_contain_text("Not connected")
-    server.start()
-    for number in range(6, 30):
-        server.say(f"line {number}", sequence_number=number)
-
-    is_live(page)
-    expect(page.locator(".message")).to_have_count(29)
-    server.say("and on", sequence_number=30)
-    expect(page.locator(".message")).to_have_count(30)
-    first_lines = [content.partition("\n")[0] for content in recorded(server)]
-    assert [text.partition("\n")[0] for text in texts(page)] == first_lines
 
 
 def test_it_reads_without_javascript(server: Server, open_page: Open) -> None:

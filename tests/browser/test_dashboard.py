@@ -94,20 +94,6 @@ def test_the_first_event_of_a_project_brings_its_figures(server: Server, open_pa
     assert min(widths) > 200
 
 
-def test_after_a_kill_the_figures_are_those_of_the_record(server: Server, open_page: Open) -> None:
-    page = open_page(server.url, strict=False)  # the browser complains of what we do to it
-    is_live(page)
-    server.kill()
-    expect(page.locator("connection-state")).to_contain_text("Not connected")
-    server.start()
-    for number in range(3):
-        server.say(f"after {number}", tokens_used=10)
-
-    is_live(page)
-    expect(page.locator('[data-figure="messages"]')).to_have_text("3")
-    expect(page.locator("active-conversations")).to_contain_text("3 messages · 30 tokens")
-
-
 def test_a_test_event_passes_all_stations(server: Server, open_page: Open) -> None:
     page = open_page(server.url)
     is_live(page)

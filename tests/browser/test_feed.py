@@ -1,14 +1,12 @@
 """The feed of a project, in a real browser against a real server."""
 
-import json
-import urllib.request
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
-from tests.servers import KEY, Server
+from tests.servers import Server
 
 pytestmark = pytest.mark.processes
 
@@ -28,17 +26,6 @@ def previews(page: Page) -> list[str]:
 
 def is_live(page: Page) -> None:
     expect(page.locator("connection-state")).to_have_text("Live")
-
-
-def recorded(server: Server, conversation_id: str) -> list[str]:
-    """The contents that the log holds, newest first."""
-    request = urllib.request.Request(
-        f"{server.url}/api/conversations/{conversation_id}/events?page_size=100",
-        headers={"Authorization": f"Bearer {KEY}"},
-    )
-    with urllib.request.urlopen(request) as answer:
-        frames: list[dict[str, Any]] = json.load(answer)["items"]
-    return [frame["data"]["message"]["content"] for frame in reversed(frames)]
 
 
 def test_the_feed_shows_what_was_recorded_before_and_then_what_comes_live(
@@ -86,27 +73,6 @@ def test_a_live_row_reads_as_the_server_writes_it(server: Server, open_page: Ope
     is_live(page)
 
     assert rows() == live
-
-
-def test_after_a_kill_the_page_says_so_and_recovers_with_exactly_what_the_log_holds(
-    server: Server, open_page: Open
-) -> None:
-    page = open_page(server.url, strict=False)  # the browser complains of what we do to it
-    is_live(page)
-    server.say("before")
-    expect(page.locator(".event")).to_have_count(1)
-
-    server.kill()
-    expect(page.locator("connection-state")).to_contain_text("Not connected")
-    server.start()
-    for number in range(20):
-        server.say(f"after {number}")
-
-    is_live(page)
-    expect(page.locator(".event")).to_have_count(21)
-    server.say("and on")
-    expect(page.locator(".event")).to_have_count(22)
-    assert previews(page) == recorded(server, "tower")
 
 
 def test_scripts_in_names_and_contents_do_not_run(server: Server, open_page: Open) -> None:
