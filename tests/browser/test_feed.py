@@ -66,7 +66,8 @@ def test_a_live_row_reads_as_the_server_writes_it(server: Server, open_page: Ope
 
     def rows() -> list[Any]:
         """Markup and all: how they look, where they lead."""
-        return page.locator(".event").evaluate_all(ELEMENTS)
+        elements: list[Any] = page.locator(".event").evaluate_all(ELEMENTS)
+        return elements
 
     live = rows()
     page.reload()
