@@ -264,6 +264,7 @@ SPECTACULAR_SETTINGS = {
         "ConversationStatus": "conversations.models.Conversation.Status",
         # Of imports, too.
         "RunStatus": "agents.models.AgentRun.Status",
+        "WorkflowRunStatus": "workflows.models.WorkflowRun.Status",
     },
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,

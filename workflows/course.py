@@ -72,13 +72,13 @@ class Course:
                     self.end(state, State.SKIPPED)
         self._settle()
 
-    def complete(self, state: NodeState, output: Any) -> None:
+    def complete(self, state: NodeState, output: Any, *, summary: str = "") -> None:
         written = json.dumps(output, ensure_ascii=False, default=str)
         if len(written) > LARGEST_OUTPUT:
             self.fail(state, f"It has come to more than {LARGEST_OUTPUT // 1024} KiB")
             return
         state.output = storable(json.loads(written))
-        state.summary = summary_of(state.output)
+        state.summary = one_line(summary) or summary_of(state.output)
         state.error = ""
         self.end(state, State.COMPLETED)
 
@@ -221,8 +221,8 @@ class Course:
         value = filled(node.on, self.known_to(state))
         state.input = {"on": value}
         to, because = way_of(node, value)
-        self.complete(state, {"to": to, "because": because})
-        state.summary = f"{because}: {', '.join(to) or 'nowhere'}"[:200]
+        summary = f"{because}: to {', '.join(to) or 'nothing'}"
+        self.complete(state, {"to": to, "because": because}, summary=summary)
 
     def _wait_for_person(self, state: NodeState, node: ApprovalNode) -> None:
         self.begin(state)

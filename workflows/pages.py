@@ -220,4 +220,4 @@ def _written(value: Any) -> str:
 
 
 def _to(run: WorkflowRun) -> HttpResponseBase:
-    return redirect(reverse("workflow-run", kwargs={"workflow_run": run.wire_id}))
+    return redirect(reverse("workflow-run", kwargs={"workflow_run": run.public_id}))

@@ -1,6 +1,7 @@
 """The nodes of a run as its page shows them."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from workflows.models import NodeState, WorkflowRun
 
 LONGEST_SHOWN = 20_000
 ITEMS_SHOWN = 100
+SAFE = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 WORDS = {
     "pending": "Pending",
     "queued": "Queued",
@@ -39,6 +41,12 @@ class Panel:
     # What of the graph leads here, where there is one.
     needs: list[str] = field(default_factory=list)
     items: list["Panel"] = field(default_factory=list)
+
+    @property
+    def anchor(self) -> str:
+        """What frameworks outside call their nodes is not fit for every address."""
+        name = self.state.node_id
+        return name if SAFE.fullmatch(name) else str(self.state.pk)
 
     @property
     def title(self) -> str:

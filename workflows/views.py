@@ -44,6 +44,9 @@ LONGEST_YAML = 128 * 1024
 DEFINITION = {"application/json": OpenApiTypes.OBJECT, "application/yaml": OpenApiTypes.STR}
 
 
+RUNS = lists.list_of(WorkflowRunSerializer)
+
+
 class YAML(BaseParser):
     media_type = "application/yaml"
 
@@ -120,7 +123,7 @@ class WorkflowRunsView(APIView):
         operation_id="api_projects_workflows_runs_list",
         summary="Runs of a workflow, newest first",
         parameters=[*PAGING, *CURSORS, OpenApiParameter("status", str)],
-        responses=lists.list_of(WorkflowRunSerializer),
+        responses=RUNS,
     )
     def get(self, request: Request, project: str, workflow: str) -> Response:
         found = workflow_for(_project(request, project), workflow)
@@ -148,7 +151,7 @@ class AllRunsView(APIView):
         operation_id="api_projects_workflow_runs_list",
         summary="Runs of all workflows, newest first",
         parameters=[*PAGING, *CURSORS, OpenApiParameter("status", str)],
-        responses=lists.list_of(WorkflowRunSerializer),
+        responses=RUNS,
     )
     def get(self, request: Request, project: str) -> Response:
         found = _project(request, project)

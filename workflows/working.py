@@ -51,8 +51,8 @@ def take_up(state_id: int) -> Errand | None:
     work = course.work_of(state)
     errand = None
     if isinstance(work, AskAgent):
-        # Its attempt was put off: from here on the agent's own run carries it.
-        if state.state == State.QUEUED:
+        # Its attempt was put off, or the agent's run was deleted: from here on that carries it.
+        if state.agent_run is None:
             course.ask_agent(state, work)
     elif isinstance(work, UseTool):
         errand = _take_up(course, state, work)

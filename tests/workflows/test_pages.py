@@ -114,6 +114,36 @@ async def test_a_form_asks_for_what_a_run_is_given(
     }
 
 
+async def test_a_run_from_outside_is_shown_by_whatever_names_it_has(
+    browser: Browser, api: Api
+) -> None:
+    events = [
+        {
+            "type": "workflow.node_state.updated",
+            "node": {"runId": "a b c", "workflow": "x/<y>", "id": "one two/3", "state": "failed"},
+        },
+        {
+            "type": "workflow.run.updated",
+            "workflow": {"id": "a b c", "workflow": "x/<y>", "status": "failed"},
+        },
+    ]
+    answer = await api.post(f"{PROJECT}/events", json=events)
+    assert answer.status_code == 201, answer.text
+    listed = await browser.shown("/workflows?project=tower")
+    address = re.search(r"/workflow-runs/[0-9a-f]{24}", listed)
+    assert address
+
+    page = await browser.shown(address[0])
+
+    assert "Run of x/<y>" in page
+    assert graph(page) == {"one two/3": ("", "failed")}
+    assert 'href="#node-one two/3"' not in page
+    assert "Run again from here" not in page
+    # What is carried out elsewhere is not stopped here.
+    assert (await browser.fill_in(address[0], cancel="1")).status_code == 302
+    assert "Failed</span>" in await browser.shown(address[0])
+
+
 async def test_workflows_and_their_runs_are_listed(workflows: Workflows, browser: Browser) -> None:
     empty = await browser.shown("/workflows?project=tower")
     assert "No workflow has run here yet" in empty

@@ -110,6 +110,7 @@ async def test_a_branch_goes_one_way_and_the_others_are_skipped(
 
     found = states(done)
     assert {name for name in ("good", "fair", "poor") if found[name] == "completed"} == {taken}
+    assert done["nodes"][1]["summary"].endswith(f": to {taken}")
     assert found["after_good"] == ("completed" if taken == "good" else "skipped")
     assert (found["end"], done["status"]) == ("completed", "completed")
     assert (await noted())[-1] == ("good: good." if taken == "good" else "good: .")
