@@ -47,6 +47,7 @@ def test_a_website_is_written_and_measured_while_one_looks(server: Server, open_
         expect(one.locator(".verdict")).to_have_count(5, timeout=30_000)
         expect(one.locator("[data-part=status]").first).to_have_text("completed", ignore_case=True)
         expect(one.locator(".project__overall .figure")).to_have_text("100 %")
+        expect(one.locator(".verdict details[open]")).to_have_count(1)
     shown = said(page)
     assert said(other) == shown
     assert "<b>commuters</b>" in "".join(shown)

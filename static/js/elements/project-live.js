@@ -217,7 +217,7 @@ class QualityShown {
   #fill(row, { sectionId, total, scores }) {
     part(row, "ring").setAttribute("stroke-dasharray", `${total ?? 0} 100`);
     part(row, "name").textContent = sectionId ?? "The whole page";
-    if (row.parentNode === null) row.querySelector("details").open = sectionId === null;
+    if (!row.isConnected) row.querySelector("details").open = sectionId === null;
     part(row, "total").textContent = total === null ? "" : Math.round(total);
     const rows = new Rows(row.querySelector(".scores"), template(this.place, "score"));
     rows.show(scores, ({ measure }) => measure, fillScore);
