@@ -120,7 +120,7 @@ def add_conversations(
 def add_traces(connection: Connection) -> None:
     """What ingest leaves of the messages of a lone conversation beside them: documents, events."""
     # To fill it takes minutes, and a deletion leaves it to the next vacuum.
-    connection.execute("DROP INDEX documents_by_word")
+    connection.execute("DROP INDEX documents_by_slice")
     connection.execute(SEARCHED)
     connection.execute(TOLD)
     connection.execute("VACUUM ANALYZE")
