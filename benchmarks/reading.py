@@ -1,24 +1,27 @@
-"""Reading along while an agent answers: what each frame takes in Chromium, and what memory grows.
+"""Reading: opening pages of a full record, and then looking at those that change all the time.
 
-The page follows the answer as any reader's does. The collector of the browser is run for the
-figures of memory only, in an answer of their own, as it would hold up the frames.
+Of the latter, what each frame takes in Chromium, and what memory grows. The pages follow as any
+reader's do. The collector of the browser is run for the figures of memory only, in an answer of
+their own, as it would hold up the frames.
 """
 
 import argparse
 import json
-import os
-import shutil
-import statistics
+import threading
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import CDPSession, Page, sync_playwright
+from playwright.sync_api import CDPSession, Page
 
-from benchmarks.agentpipe_server import KEY, AgentPipe
+from benchmarks import opening
+from benchmarks.agentpipe_server import KEY, AgentPipe, Bridge
+from benchmarks.chromium import SCREEN, Watch, chromium, metrics
 from benchmarks.clients import HOST
 
 PIECES_A_SECOND = 50
-ALLOWED_FRAME_MS = 50
+EVENTS_A_SECOND = 30
 SAMPLES = 6
 KIB = 1024
 
@@ -37,60 +40,47 @@ def weight(floor: int) -> float:
 
 """
 
-WATCH = """() => {
-  window.frames_ms = [];
-  window.tasks_ms = [];
-  let last = performance.now();
-  const note = (now) => {
-    frames_ms.push(now - last);
-    last = now;
-    requestAnimationFrame(note);
-  };
-  requestAnimationFrame(note);
-  new PerformanceObserver((list) => {
-    for (const { duration } of list.getEntries()) tasks_ms.push(duration);
-  }).observe({ type: "longtask" });
-}"""
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--times", type=int, default=10, help="that each page is opened")
     options = parser.parse_args()
-    with AgentPipe() as server, sync_playwright() as playwright:
-        program = os.environ.get("CHROMIUM") or shutil.which("chromium")
-        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=program, args=sandbox)
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        reader = Reader(f"http://{HOST}:{server.port}", page)
+    with AgentPipe() as server, chromium() as browser:
+        opening.fill(server)
+        opening.report(server, browser, times=options.times)
+        page = browser.new_page(viewport=SCREEN)
+        reader = Reader(server, page)
+        reader.report_dashboard(options.seconds)
         reader.report_frames(options.seconds)
         reader.report_memory(options.seconds)
-        browser.close()
 
 
 class Reader:
-    def __init__(self, url: str, page: Page) -> None:
-        self.url = url
+    def __init__(self, server: AgentPipe, page: Page) -> None:
+        self.server = server
+        self.url = f"http://{HOST}:{server.port}"
         self.page = page
+
+    def report_dashboard(self, seconds: int) -> None:
+        """While events come, as from a few agents that work."""
+        self.page.goto(self.url)
+        self.page.locator('connection-state[data-phase="live"]').wait_for()
+        self.page.locator("spend-plot canvas").first.wait_for()
+        with _events(self.server):
+            watch = Watch(self.page)
+            self.page.wait_for_timeout(1000 * seconds)
+            busyness = watch.end()
+        print(f"\nthe dashboard, {EVENTS_A_SECOND} events a second for {seconds} s", flush=True)
+        busyness.print(seconds)
 
     def report_frames(self, seconds: int) -> None:
         self._begin(seconds)
-        browser = self.page.context.new_cdp_session(self.page)
-        # What the page's thread has worked, whatever else the machine does.
-        browser.send("Performance.enable", {"timeDomain": "threadTicks"})
-        before = _metrics(browser)
-        self.page.evaluate(WATCH)
+        watch = Watch(self.page)
         self.page.locator('answer-stream[status="completed"]').wait_for(timeout=seconds * 2000)
-        frames = sorted(self.page.evaluate("frames_ms"))
-        tasks = self.page.evaluate("tasks_ms")
-        print(f"\n{PIECES_A_SECOND} pieces a second for {seconds} s", flush=True)
-        print(f"  {len(frames):,} frames: median {statistics.median(frames):.1f} ms,", end=" ")
-        print(f"p99 {frames[int(0.99 * len(frames))]:.1f} ms, longest {frames[-1]:.1f} ms")
-        late = sum(frame > ALLOWED_FRAME_MS for frame in frames)
-        print(f"  longer than {ALLOWED_FRAME_MS} ms: {late} frames, {len(tasks)} tasks")
-        used = {name: value - before[name] for name, value in _metrics(browser).items()}
-        for name in ("TaskDuration", "ScriptDuration", "LayoutDuration", "RecalcStyleDuration"):
-            print(f"  CPU of {name}: {1000 * used[name] / len(frames):.2f} ms a frame")
+        busyness = watch.end()
+        print(f"\na chat, {PIECES_A_SECOND} pieces a second for {seconds} s", flush=True)
+        busyness.print(seconds)
 
     def report_memory(self, seconds: int) -> None:
         self._begin(seconds)
@@ -122,16 +112,32 @@ class Reader:
             return json.load(answer)
 
 
+@contextmanager
+def _events(server: AgentPipe) -> Iterator[None]:
+    """Publish them one by one, until the end."""
+    bridge = Bridge(server.port)
+    is_over = threading.Event()
+
+    def publish() -> None:
+        number = 0
+        while not is_over.wait(1 / EVENTS_A_SECOND):
+            number += 1
+            bridge.say(f"The {number}th stone is **laid**. " * 8)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
 def _memory(browser: CDPSession) -> tuple[float, int]:
     """KiB of the page's heap, and the nodes of its documents."""
     browser.send("HeapProfiler.collectGarbage")
-    found = _metrics(browser)
+    found = metrics(browser)
     return found["JSHeapUsedSize"] / KIB, int(found["Nodes"])
-
-
-def _metrics(browser: CDPSession) -> dict[str, float]:
-    metrics = browser.send("Performance.getMetrics")["metrics"]
-    return {one["name"]: one["value"] for one in metrics}
 
 
 if __name__ == "__main__":
