@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import JobAborted
@@ -78,7 +78,9 @@ async def _carry_out(commission: Commission, scribe: RunScribe) -> None:
     standing = scribe.standing(position=entry.told_after)
     try:
         await persistently(working.finish_run, entry, standing=standing, error=error)
-    except DatabaseError:
+    except RunLost:
+        raise
+    except Exception:
         logger.exception("run.refused", run=commission.run.public_id)
         scribe.is_refused = True
         raise RunLost from None
