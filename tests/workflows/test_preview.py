@@ -1,12 +1,13 @@
 """Sections of a page: written while the worker dies, written from outside, and written anew."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
 
-from agents import recorder, roster, services, tasks, working
+from agents import events, recorder, roster, services, tasks, working
 from agents.backends.writer import Writer, writing
 from agents.backends.writer.composing import compose
 from agents.backends.writer.form import PARTS, written
@@ -16,6 +17,7 @@ from conversations.models import Project
 from streaming import replay
 from streaming.publish import transactional
 from tests.clients import Api, Json, eventually
+from workflows.content import showing
 from workflows.models import WorkflowRun
 from workflows.preview import sections
 
@@ -119,18 +121,31 @@ def test_another_attempt_takes_back_what_the_first_has_shown(run: WorkflowRun) -
     assert (about.content["parts"], about.is_complete) == ({}, False)
 
 
-def test_not_every_piece_is_told_and_nothing_is_left_out(run: WorkflowRun) -> None:
+def test_not_every_piece_is_told_and_nothing_is_left_out(
+    run: WorkflowRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sections, "TOLD_EVERY", timedelta(hours=1))
     whole = written(compose("about", BRIEF))
     for place in range(len(whole)):
         add(run, whole[place])
 
     pieces = told(run)
-    assert len(pieces) < len(whole) / 4
+    # Laid out, each part as it begins, and the whole.
+    assert len(pieces) == 1 + len(PARTS) + 1
     merged: dict[str, Any] = {}
     for piece in pieces:
         merged |= piece["updates"]
     assert merged == {"title": "Hero", "kind": "hero", **compose("about", BRIEF)}
     assert pieces[-1]["complete"]
+
+
+def test_nobody_writes_on_a_page_of_another_project(run: WorkflowRun) -> None:
+    elsewhere = Project.objects.create(slug="elsewhere")
+    named = {"preview": {"run": run.public_id, "section": "hero"}}
+    for project, expected in ((elsewhere, {}), (run.project, {"headline": "Bread"})):
+        asked = services.start_run(project, agent_id="writer", prompt="Bread", metadata=named)
+        transactional(showing.read_along)(asked, [events.content("# Bread")])
+        assert sections.of_run(run)[0].content["parts"] == expected
 
 
 def test_what_is_written_elsewhere_is_merged_as_it_is_told(run: WorkflowRun) -> None:

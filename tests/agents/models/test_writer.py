@@ -1,6 +1,5 @@
 """The writer asks its model part by part, and takes of its answers only what belongs there."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ PARTS = {
 
 
 @pytest.fixture
-def _written(vendors: FakeVendors) -> Iterator[None]:
+def _written(vendors: FakeVendors) -> None:
     said = {
         "at most ten words": '# **"Bread\n& time"**\n',
         "line below the headline": "We bake slowly.\n",
@@ -32,7 +31,6 @@ def _written(vendors: FakeVendors) -> Iterator[None]:
     }
     for words, text in said.items():
         vendors.when(words, Answer(pieces=(Text(text=text, each=3),)))
-    return
 
 
 def asked(state: Json | None = None, **given: Any) -> Any:
