@@ -69,6 +69,8 @@ async def test_an_answer_is_shown_with_what_it_took(chatting: Chatting, browser:
     assert parts(page, "spent") == ["1,234 tokens · $0.0021"]
     assert re.fullmatch(r"Worked for \d+\.\d s · 1 tool", parts(page, "doing")[0])
     assert "<code>measure</code>" in page
+    (run,) = (await chatting.api.get("/api/projects/tower/runs")).json()["items"]
+    assert f'href="/runs/{run["id"]}">Run</a>' in page
     assert "42 m</span>" in page
     assert [is_hidden(page, name) for name in ("stop", "retry", "error")] == [True] * 3
 

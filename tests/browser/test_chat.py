@@ -76,6 +76,8 @@ def test_a_question_is_asked_by_keyboard_and_its_answer_comes_with_how_it_came_a
     page.keyboard.press("Enter")
     expect(answer(page).locator(".tool").first).to_be_visible()
     expect(answer(page).locator('[data-part="spent"]')).to_have_text("180 tokens · $0.0013")
+    answer(page).get_by_role("link", name="Run").press("Enter")
+    expect(page.locator("h1")).to_have_text("Run of Scripted")
 
 
 def test_a_live_answer_a_second_tab_and_a_reload_show_the_same(

@@ -3,6 +3,7 @@
 //
 // A reader at the end is kept there; one who has scrolled up is left alone.
 
+import { runPage } from "../addresses.js";
 import { hueOf } from "../hue.js";
 import { follow } from "../live.js";
 import { GAP } from "../stream/reduce.js";
@@ -88,11 +89,14 @@ class ChatThread extends HTMLElement {
     this.#box.noteAsked(content);
   }
 
-  #takeRun({ messageId, agentId, agentName }) {
+  #takeRun({ id, messageId, agentId, agentName }) {
     const exchange = this.#exchangeOf(messageId);
     if (!exchange) return;
     const agent = say(exchange, "agent", agentName);
     agent.dataset.hue = hueOf(agentId);
+    const run = exchange.querySelector('[data-part="run"]');
+    run.href = runPage(id);
+    run.hidden = false;
     exchange.querySelector("answer-stream").goOn();
   }
 
