@@ -31,6 +31,7 @@ from conversations.models import (
 from conversations.services import delete_conversation, make_key
 from conversations.tasks import forget_old_keys
 from tests.clients import said, started
+from workflows.models import NodeState, PreviewSection, QualityScore, Workflow, WorkflowRun
 
 NAMES = [f"{model._meta.app_label}_{model._meta.model_name}" for model in admin.site._registry]
 # What is made and changed here; the rest is only looked at.
@@ -80,6 +81,7 @@ def record(project: Project, conversations: int) -> None:
         run = agents_services.ask(chat, content="<b>How high?</b>")
         for call in range(number + 1):
             AgentStep.objects.create(run=run, call_id=f"call-{call}", name="<b>measure</b>")
+        build(project, nodes=number + 1)
     ids = [str(uuid4()) for _ in range(conversations)]
     receive(
         [{"type": "conversation.started", "data": started(one)} for one in ids],
@@ -88,6 +90,18 @@ def record(project: Project, conversations: int) -> None:
     for deleted in Conversation.objects.filter(public_id__in=ids):
         delete_conversation(deleted)
     Receipt.objects.bulk_create(Receipt(project=project, identity=one.encode()[:32]) for one in ids)
+
+
+def build(project: Project, *, nodes: int) -> None:
+    name = f"build-{uuid4()}"
+    workflow = Workflow.objects.create(
+        project=project, name=name, title="<b>Tower</b>", definition={"name": name}
+    )
+    run = WorkflowRun.objects.create(project=project, workflow=workflow, workflow_name=name)
+    for number in range(nodes):
+        NodeState.objects.create(run=run, node_id=f"node-{number}", summary="<b>Stone</b>")
+    PreviewSection.objects.create(project=project, run=run, section_id="<b>hero</b>")
+    QualityScore.objects.create(project=project, run=run, measure="length", score=80)
 
 
 def changelist(model_name: str) -> str:
