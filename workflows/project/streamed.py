@@ -8,6 +8,7 @@ roots reads the parts in the order in which they come.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 from asgiref.sync import sync_to_async
@@ -20,6 +21,8 @@ from streaming.sse import let_go_of_the_thread
 # Stands in the shell where the parts go.
 PLACE = "<!-- parts -->"
 LONGEST_WAIT_S = 30
+# Parts that wait long for the database make other parts wait, and nothing else.
+THREADS = ThreadPoolExecutor(max_workers=12, thread_name_prefix="page-part")
 HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 
 Make = Callable[[], str]
@@ -28,7 +31,7 @@ logger = structlog.get_logger(__name__)
 
 
 def streamed(shell: str, parts: Mapping[str, Make]) -> StreamingHttpResponse:
-    """Each part is made in a thread of its own, and is an element with its name as its slot."""
+    """Each part is made in a thread, and is an element with its name as its slot."""
     before, place, after = shell.partition(PLACE)
     assert place, "the shell has no place for its parts"
     # Nobody needs it while the parts are made, which have connections of their own.
@@ -54,7 +57,7 @@ async def _pieces(before: str, parts: Mapping[str, Make], after: str) -> AsyncIt
 async def _part(name: str, make: Make) -> str:
     try:
         async with asyncio.timeout(LONGEST_WAIT_S):
-            return await sync_to_async(_made, thread_sensitive=False)(make)
+            return await sync_to_async(_made, thread_sensitive=False, executor=THREADS)(make)
     except Exception:
         logger.exception("page.part_failed", part=name)
         return format_html(
