@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
 
@@ -10,20 +10,16 @@ from conversations.models import Conversation
 
 PARTS = 80
 HEIGHT = 100
-# All of it is in the index by which messages are in order. date_bin() reckons in whole numbers, and
-# is several times as fast as seconds with fractions.
-_COUNTED = """
-    WITH span AS (
-        SELECT min(timestamp) AS first, max(timestamp) AS last
-        FROM conversations_message WHERE conversation_id = %(conversation)s
-    ), step AS (
-        SELECT first, last, greatest((last - first) / %(parts)s, interval '1 microsecond') AS step
-        FROM span
-    )
-    SELECT first, last, step, date_bin(step, timestamp, first) AS part, count(*)
-    FROM conversations_message, step WHERE conversation_id = %(conversation)s
-    GROUP BY first, last, step, part
+# All of it is in the index by which messages are in order. Two plain statements take a fifth of the
+# time of one that knows both, which sorts; and date_bin() less than seconds with fractions.
+_SPAN = """
+    SELECT min(timestamp), max(timestamp) FROM conversations_message WHERE conversation_id = %s
 """
+_COUNTED = """
+    SELECT date_bin(%(step)s, timestamp, %(first)s) AS part, count(*)
+    FROM conversations_message WHERE conversation_id = %(conversation)s GROUP BY part
+"""
+LEAST_STEP = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +42,21 @@ class Timeline:
 def timeline_of(conversation: Conversation) -> Timeline | None:
     """None where everything was said at one moment, or nothing."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNTED, {"conversation": conversation.pk, "parts": PARTS})
+        cursor.execute(_SPAN, [conversation.pk])
+        [(first, last)] = cursor.fetchall()
+        if first == last:
+            return None
+        step = max((last - first) / PARTS, LEAST_STEP)
+        values = {"conversation": conversation.pk, "first": first, "step": step}
+        cursor.execute(_COUNTED, values)
         counted = cursor.fetchall()
-    if not counted or counted[0][0] == counted[0][1]:
-        return None
-    first, last, step = counted[0][:3]
+    if not counted:
+        return None  # it was deleted in between
     parts: Counter[int] = Counter()
-    for *_, part, count in counted:
-        # What was said last of all begins a part of its own.
-        parts[min(round((part - first) / step), PARTS - 1)] += count
+    for begin, count in counted:
+        # What was said last of all begins a part of its own; what came in between, the next.
+        place = round((begin - first) / step)
+        parts[min(max(place, 0), PARTS - 1)] += count
     most = max(parts.values())
     bars = [
         Bar(x=part, height=max(HEIGHT * count // most, HEIGHT // 20))
