@@ -4,11 +4,11 @@ from channels.db import database_sync_to_async
 
 from conversations.models import Project
 from conversations.services import make_key
-from tests.clients import Api
+from tests.clients import Api, Json
 from tests.workflows.running import PROJECT, Workflows, approval
 
-RUN = {"input": {}}
-NEW = {"name": "other", "nodes": [approval("ask")]}
+RUN: Json = {"input": {}}
+NEW: Json = {"name": "other", "nodes": [approval("ask")]}
 
 
 async def _key(project: Project, scope: str) -> str:
