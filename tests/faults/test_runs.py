@@ -289,7 +289,9 @@ def check_usage(asked: Asked) -> None:
     )
     if given.cost is None:
         more = usage["input_tokens"] - given.input_tokens
-        assert more in range(0, INPUT_TOKENS * epoch, INPUT_TOKENS)
+        # A worker that stops may cut off what the vendor has not counted yet.
+        counted = range(0, INPUT_TOKENS * epoch, INPUT_TOKENS)
+        assert more in counted or (usage["is_estimated"] and more > 0)
     else:
         assert usage["input_tokens"] == given.input_tokens
         assert usage["cost"] == float(given.cost)
