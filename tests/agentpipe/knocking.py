@@ -96,7 +96,8 @@ async def knock(
             start.update(message)
         elif message.get("body"):
             heard.append(message["body"])
-        if len(heard) >= pieces and b"event-stream" in dict(start["headers"])[b"Content-Type"]:
+        kinds = [value for name, value in start["headers"] if name.lower() == b"content-type"]
+        if len(heard) >= pieces and kinds and b"event-stream" in kinds[0]:
             leaving.set()
 
     async with asyncio.timeout(DEADLINE_S):
