@@ -135,7 +135,7 @@ async def test_who_comes_late_finds_what_was_written(workflows: Workflows, api: 
         compose(section_id, BRIEF) for section_id in SECTIONS
     ]
     assert all(one["complete"] for one in preview["items"])
-    assert [one["sectionId"] for one in quality["items"]][0] is None
+    assert next(one["sectionId"] for one in quality["items"]) is None
     assert {one["sectionId"] for one in quality["items"]} == {None, *SECTIONS}
     assert run["output"]["quality"]["total"] == quality["items"][0]["total"]
     named = await api.get(f"{PROJECT}/preview", params={"run": run["id"]})
