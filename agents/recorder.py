@@ -114,8 +114,8 @@ class Recorder:
             logger.exception("recorder.refused", run=scribe.run.public_id)
             scribe.was_refused()
             return
-        for scribe, _ in batch:
-            scribe.was_written(is_lost=scribe.run.pk in lost)
+        for scribe, entry in batch:
+            scribe.was_written(is_lost=entry.claim in lost)
 
 
 _recorders: WeakKeyDictionary[asyncio.AbstractEventLoop, Recorder] = WeakKeyDictionary()

@@ -36,6 +36,10 @@ MOST_CHARACTERS = 200_000
 MOST_WORKERS = 100
 
 
+# A run, and the number of the worker that has it. The same one may have taken it up again.
+Claim = tuple[int, int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commission:
     """A run as it is handed to the worker that takes it up."""
@@ -61,6 +65,10 @@ class Entry:
     standing: Standing | None = None
     # Where more was used.
     usage: Usage | None = None
+
+    @property
+    def claim(self) -> Claim:
+        return self.run.pk, self.run.epoch
 
     @property
     def told_after(self) -> int:
@@ -176,8 +184,8 @@ def _larger(one: Usage, other: Usage) -> Usage:
 
 
 @transactional
-def record_steps(entries: Sequence[Entry]) -> set[int]:
-    """Write what is new of many runs, and tell it; says which are no longer this worker's."""
+def record_steps(entries: Sequence[Entry]) -> set[Claim]:
+    """Write what is new of many runs, and tell it; says which claims to them are no longer good."""
     written, lost = _claim(entries)
     standings = iter(progress.take(_reports_of(written)))
     for entry in written:
@@ -214,8 +222,8 @@ def _publish_wide(entry: Entry, standings: Iterator[progress.Standing]) -> None:
             publish(event, *topics_of(entry.run))
 
 
-def _claim(entries: Sequence[Entry]) -> tuple[list[Entry], set[int]]:
-    """Which of these are still to be written, and of which runs nothing may be written any more."""
+def _claim(entries: Sequence[Entry]) -> tuple[list[Entry], set[Claim]]:
+    """Which of these are still to be written, and by which claims nothing may be any more."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, epoch, told, status FROM agents_agentrun WHERE id = ANY(%s)"
@@ -224,12 +232,12 @@ def _claim(entries: Sequence[Entry]) -> tuple[list[Entry], set[int]]:
         )
         found = {row[0]: row[1:] for row in cursor.fetchall()}
         lost = {
-            entry.run.pk
+            entry.claim
             for entry in entries
             if found.get(entry.run.pk, (0,))[0] != entry.run.epoch
             or found[entry.run.pk][2] != AgentRun.Status.RUNNING
         }
-        mine = [entry for entry in entries if entry.run.pk not in lost]
+        mine = [entry for entry in entries if entry.claim not in lost]
         # Nobody heard of the commit, and so it is written again: or is there already.
         written = [entry for entry in mine if found[entry.run.pk][1] == entry.told_before]
         told = [entry for entry in written if entry.steps]

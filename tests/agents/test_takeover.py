@@ -238,6 +238,30 @@ async def test_whoever_was_given_up_for_dead_writes_no_more(
     await second.kill()
 
 
+async def test_a_worker_that_takes_up_its_own_run_again_goes_on(
+    chatting: Chatting, parts: Parts
+) -> None:
+    """It was given up for dead while it was only slow: both write at the same time."""
+    asked = await chatting.ask(await chatting.open(), content="How high?")
+    parts.dies_after = 5
+    before, after = Worker(asked), Worker(asked)
+    await before.begin()
+    await _told(chatting, asked, "".join(WORDS[:5]))
+    await before.kill()
+    await after.begin()
+    assert before.scribe
+    assert after.scribe
+    await before.scribe.say("from the dead")
+    await after.scribe.say("and on")
+    entries = [entry for one in (before, after) if (entry := one.scribe and one.scribe.take())]
+
+    lost = await recorder.in_database(working.record_steps, entries)
+
+    assert lost == {entries[0].claim}
+    await after.kill()
+    assert said(await chatting.events(asked)) == "".join(WORDS[:5]) + "and on"
+
+
 async def test_a_write_that_is_repeated_is_written_once(chatting: Chatting, parts: Parts) -> None:
     """The database was gone before it said that it had committed."""
     asked = await chatting.ask(await chatting.open(), content="How high?")
