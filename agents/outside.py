@@ -4,18 +4,20 @@ Its callers hold the lock of the project's progress: what comes from outside is 
 transaction after the other, and rows of runs from outside are locked by nobody else.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from agents import events, progress
 from agents.errors import RunIsOurs
-from agents.events import AgentEvent
+from agents.events import AgentEvent, StepEvent
 from agents.models import AgentRun, AgentStep
 from agents.progress import Report
 from agents.schemas import MessageGiven, ProgressGiven, RunGiven, StepGiven
 from agents.summaries import one_line
 from conversations.models import Project
 from streaming.events import iso
+from streaming.publish import publish
 
 Status = AgentRun.Status
 STATUS_BY_KIND = {
@@ -25,6 +27,7 @@ STATUS_BY_KIND = {
     "agent.run.failed": Status.FAILED,
 }
 ENDS = ("agent.run.completed", "agent.run.failed")
+ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 # Whose words are the answer of a run.
 SPEAKERS = ("agent", "assistant")
 
@@ -33,9 +36,11 @@ def take_run(project: Project, given: RunGiven, *, kind: str, at: datetime) -> l
     """Raises RunIsOurs."""
     run, is_new = _run(project, given.id, agent_id=given.agent_id, at=at)
     before = None if is_new else run.status
+    said = run.output
     _say(run, given)
     own = STATUS_BY_KIND[kind]
     _move(run, own if kind in ENDS else given.status or own, given, at=at)
+    _tell_steps(run, _of_run(run, said=said, was=before), at=at)
     run.save()
     told = [events.run_event(run, kind.rpartition(".")[2])]
     return told if run.status == before else [*told, *_progress_of(run, at)]
@@ -44,9 +49,10 @@ def take_run(project: Project, given: RunGiven, *, kind: str, at: datetime) -> l
 def take_step(project: Project, given: StepGiven, *, at: datetime) -> list[AgentEvent]:
     """Raises RunIsOurs."""
     run, opened = _run_heard_of(project, given.run_id, agent_id=given.agent_id, at=at)
-    step, _ = AgentStep.objects.get_or_create(
+    step, is_new = AgentStep.objects.get_or_create(
         run=run, call_id=given.id, defaults={"name": given.name, "started_at": at}
     )
+    was_running = step.status == AgentStep.Status.RUNNING
     said = {
         "name": given.name,
         "status": given.status,
@@ -62,7 +68,11 @@ def take_step(project: Project, given: StepGiven, *, at: datetime) -> list[Agent
         step.finished_at = step.finished_at or at
         step.result_summary = step.result_summary or one_line(step.result)
     step.save()
-    AgentRun.objects.filter(pk=run.pk).update(tool_calls=run.steps.count())
+    if is_new:
+        run.tool_calls += 1
+    if not run.is_finished:
+        _tell_steps(run, _of_step(step, is_new=is_new, was_running=was_running), at=at)
+    run.save()
     return [*opened, events.step_updated(run, step)]
 
 
@@ -72,8 +82,11 @@ def take_message(project: Project, given: MessageGiven, *, at: datetime) -> list
     if given.run_id is not None:
         agent_id = given.agent_id or given.agent_name or "outside"
         run, opened = _run_heard_of(project, given.run_id, agent_id=agent_id, at=at)
-        if given.role in SPEAKERS:
-            AgentRun.objects.filter(pk=run.pk).update(output=given.content)
+        if given.role in SPEAKERS and not run.is_finished:
+            said = run.output
+            run.output = "\n\n".join(filter(None, [said, given.content]))
+            _tell_steps(run, _of_output(said, run.output), at=at)
+            run.save()
     shape = {
         "id": given.id,
         "runId": given.run_id,
@@ -118,13 +131,15 @@ def take_progress(
 def _run_heard_of(
     project: Project, run_id: str, *, agent_id: str, at: datetime
 ) -> tuple[AgentRun, list[AgentEvent]]:
-    """Whatever comes first of a run opens it, and that is told, too."""
+    """Whatever comes first of a run opens it or begins it, and that is told, too."""
     run, is_new = _run(project, run_id, agent_id=agent_id, at=at)
-    if not is_new:
+    if run.status != Status.QUEUED:
         return run, []
-    run.status, run.started_at = Status.RUNNING, at
+    run.status, run.started_at = Status.RUNNING, run.started_at or at
+    _tell_steps(run, [], at=at)
     run.save()
-    return run, [events.run_event(run, "created"), *_progress_of(run, at)]
+    told = events.run_event(run, "created" if is_new else "updated")
+    return run, [told, *_progress_of(run, at)]
 
 
 def _run(project: Project, run_id: str, *, agent_id: str, at: datetime) -> tuple[AgentRun, bool]:
@@ -148,7 +163,8 @@ def _say(run: AgentRun, given: RunGiven) -> None:
         "output": given.output,
         "error": given.error,
         "metadata": given.metadata,
-        "tool_calls": given.tool_calls,
+        # Those of which it told are counted as well.
+        "tool_calls": max(given.tool_calls or 0, run.tool_calls),
         "input_tokens": given.input_tokens,
         "output_tokens": given.output_tokens,
         "cost": given.cost,
@@ -170,6 +186,47 @@ def _move(run: AgentRun, status: str, given: RunGiven, *, at: datetime) -> None:
     # What is told late has begun before it was heard of.
     known = (given.created_at, run.started_at, run.finished_at, run.created_at)
     run.created_at = min(moment for moment in known if moment)
+
+
+# The same once more in the steps of an answer, for those who follow the run itself
+
+
+def _tell_steps(run: AgentRun, steps: list[StepEvent], *, at: datetime) -> None:
+    if not run.told and run.status != Status.QUEUED:
+        steps = [events.start(run), *steps]
+    for step in steps:
+        publish(replace(step, occurred_at=at), run.topic)
+    run.told += len(steps)
+
+
+def _of_run(run: AgentRun, *, said: str, was: str | None) -> list[StepEvent]:
+    steps = _of_output(said, run.output)
+    if run.is_finished and was not in ENDED:
+        failure = [events.error(run.error)] if run.status == Status.FAILED else []
+        steps += [*failure, events.end(run)]
+    return steps
+
+
+def _of_output(said: str, output: str) -> list[StepEvent]:
+    if output == said:
+        return []
+    if output.startswith(said):
+        return [events.content(output[len(said) :])]
+    return [events.reset("The answer was put anew"), events.content(output)]
+
+
+def _of_step(step: AgentStep, *, is_new: bool, was_running: bool) -> list[StepEvent]:
+    steps = [events.tool_start(step.call_id, step.name, step.args_summary)] if is_new else []
+    if was_running and step.status != AgentStep.Status.RUNNING:
+        end = events.tool_end(
+            step.call_id,
+            step.name,
+            status=step.status,
+            ms=step.duration_ms or 0,
+            result_summary=step.result_summary,
+        )
+        steps.append(end)
+    return steps
 
 
 def _progress_of(run: AgentRun, at: datetime) -> list[AgentEvent]:

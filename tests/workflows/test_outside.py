@@ -183,6 +183,35 @@ async def test_whatever_comes_first_of_a_run_opens_it_and_its_end_stays(api: Api
         assert "another framework" in answer.json()["error"]
 
 
+async def test_a_run_from_outside_is_followed_step_by_step(api: Api, key: str) -> None:
+    quick = {"id": "quick", "agentId": "ada"}
+    async with Socket("/api/stream", key=key) as socket:
+        await socket.frame()
+        await told(api, {"type": "agent.run.created", "run": quick})
+        await socket.send_json_to({"action": "subscribe", "stream": "run:quick"})
+        await socket.frame()
+        called = {**STEP, "runId": "quick"}
+        await told(
+            api,
+            {"type": "agent.step.updated", "step": {**called, "status": "running"}},
+            {"type": "agent.run.updated", "run": quick},
+            {"type": "agent.step.updated", "step": called},
+            {"type": "agent.message.appended", "message": {**MESSAGE, "runId": "quick"}},
+            {"type": "agent.run.completed", "run": {**quick, "output": "42 m", "cost": 0.5}},
+            {"type": "agent.step.updated", "step": {**called, "status": "error"}},
+        )
+        frames: list[Json] = []
+        while not frames or frames[-1]["type"] != "unsubscribed":
+            frames.append(await socket.frame())
+
+    assert [frame["type"] for frame in frames[:-1]] == [
+        *["start", "tool_start", "tool_end", "content", "content", "end"]
+    ]
+    assert "".join(frame.get("md", "") for frame in frames) == "42 m"
+    listed = await read(api, "runs/quick/events")
+    assert [step["type"] for step in listed] == [frame["type"] for frame in frames[:-1]]
+
+
 async def test_runs_from_outside_are_no_work_for_our_workers(api: Api) -> None:
     await told(api, ONE_OF_EACH[0])
 
