@@ -1,8 +1,10 @@
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,25 @@ def up(folder: Path) -> Iterator[Start]:
             server.stop()
 
 
+@pytest.fixture(scope="module")
+def lived_in() -> Iterator[Path]:
+    """The data directory of a server that has run: making a database takes longer than a start."""
+    outer = Path(tempfile.mkdtemp(prefix="agentpipe-"))
+    outer.chmod(0o711)
+    first = Up(outer / "data")
+    try:
+        first.await_ready()
+    finally:
+        first.stop()
+    yield first.data_dir
+    shutil.rmtree(outer)
+
+
+@pytest.fixture
+def settled(lived_in: Path, folder: Path) -> None:
+    subprocess.run(["cp", "-a", f"{lived_in}/.", folder], check=True)
+
+
 def test_it_starts_says_where_to_look_and_stops_without_a_trace(up: Start, folder: Path) -> None:
     server = up()
     assert server.await_ready()["status"] == "ok"
@@ -78,13 +99,12 @@ def test_a_second_start_finds_the_same_record_and_login(up: Start, folder: Path)
     assert password in second.stop()[1]
 
 
-def test_secrets_are_for_the_owner_alone(up: Start, folder: Path) -> None:
-    up().await_ready()
-
+def test_secrets_are_for_the_owner_alone(lived_in: Path) -> None:
     for name in ("secret_key", "bridge_api_key", "admin_password"):
-        assert (folder / name).stat().st_mode & 0o777 == 0o600
+        assert (lived_in / name).stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.usefixtures("settled")
 def test_ctrl_c_is_an_orderly_end(up: Start) -> None:
     server = up()
     server.await_ready()
@@ -95,6 +115,7 @@ def test_ctrl_c_is_an_orderly_end(up: Start) -> None:
     assert out.endswith("Stopped.\n")
 
 
+@pytest.mark.usefixtures("settled")
 def test_an_open_stream_does_not_hold_up_the_end(up: Start) -> None:
     server = up()
     server.await_ready()
@@ -115,6 +136,7 @@ def test_stopping_while_it_starts_leaves_nothing_behind(up: Start, folder: Path)
     assert command_of(postgres) == ""
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_second_server_is_told_who_has_the_data_directory(up: Start) -> None:
     first = up()
     first.await_ready()
@@ -179,6 +201,7 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(up: Start
     assert is_a_sentence(err)
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_killed_server_starts_again_with_everything_it_had(up: Start) -> None:
     first = up()
     first.await_ready()
@@ -194,6 +217,7 @@ def test_a_killed_server_starts_again_with_everything_it_had(up: Start) -> None:
     assert second.ask("SELECT count(*) FROM auth_user WHERE username = 'admin'") == 1
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_killed_database_comes_back_under_the_running_server(up: Start) -> None:
     server = up()
     server.await_ready()
@@ -205,6 +229,7 @@ def test_a_killed_database_comes_back_under_the_running_server(up: Start) -> Non
     assert server.stop()[0] == 0
 
 
+@pytest.mark.usefixtures("settled")
 def test_the_worker_is_part_of_it_unless_it_is_left_out(up: Start) -> None:
     workers = "SELECT count(*) FROM procrastinate_workers"
     server = up()
