@@ -105,7 +105,8 @@ TOO_SMALL = """() => {
 }"""
 SEEN = """() => {
   const at = document.activeElement;
-  const outlines = [at, at.closest("li, .ask")].map((one) => one && getComputedStyle(one).outlineStyle);
+  const places = [at, at.closest("li, .ask")];
+  const outlines = places.map((one) => one && getComputedStyle(one).outlineStyle);
   return { isBody: at === document.body, name: at.outerHTML.slice(0, 200),
     isSeen: outlines.some((style) => style && style !== "none") };
 }"""
