@@ -54,6 +54,7 @@ faults: .venv/synced ## run the long forms of the fault tests
 		tests/conversations/test_export_round_trip.py $(ARGS)
 
 bench: .venv/synced ## measure the fan-out to many readers (BENCH=pages make bench for another)
+	@$(UV) sync --locked --quiet --group bench --python .uv/bin/python
 	$(IN) -m benchmarks.$(BENCH)
 
 .venv/synced: pyproject.toml uv.lock .uv/$(UV_VERSION)
