@@ -77,7 +77,8 @@ async def test_a_failure_is_answered_so_that_the_body_is_sent_again(
     def broken(*args: object, **options: object) -> None:
         raise RuntimeError("Boom")
 
-    monkeypatch.setattr("conversations.ingest.views.receive", broken)
+    for way in ("agentpipe.api.ingest_door.receive", "conversations.ingest.views.receive"):
+        monkeypatch.setattr(way, broken)
     answer = await send(api, SESSION[0]["body"])
 
     assert (answer.status_code, answer.json()) == (500, {"error": "Internal server error"})

@@ -42,7 +42,7 @@ ENDED_WITHIN_S = 150
 # A worker that stops gives its jobs some seconds to end by themselves.
 OUTLASTS_A_STOP_MS = 4_000
 
-pytestmark = [pytest.mark.timeout(1_200 if IS_LONG else 180), pytest.mark.processes]
+pytestmark = [pytest.mark.timeout(1_200 if IS_LONG else 600), pytest.mark.processes]
 
 # What tools really did, whoever says so.
 NOTED = """

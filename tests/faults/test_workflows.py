@@ -31,10 +31,10 @@ KILLS = 10 if IS_LONG else 2
 # Short ones leave a kill no time between the nodes.
 NODE_MS = 400 if IS_LONG else 150
 MAPPED = 10
-ENDED_WITHIN_S = 400 if IS_LONG else 90
+ENDED_WITHIN_S = 400
 SEED = 6
 
-pytestmark = [pytest.mark.timeout(600 if IS_LONG else 150), pytest.mark.processes]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.processes]
 
 
 def note(node_id: str, *needs: str) -> Json:

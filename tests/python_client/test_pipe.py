@@ -153,8 +153,9 @@ def test_a_lone_event_is_there_at_once(
     events.close()
     assert pipe.end() == 0
 
-    # The first one waits for Python to start. The fastest tells what the way takes by itself.
-    assert min(lags[1:]) < 0.2
+    # The first one waits for Python to start. The fastest tells what the way takes by itself,
+    # also where other tests run: less than a second, so that it waits for nothing else to come.
+    assert min(lags[1:]) < 0.9
 
 
 def test_the_writer_is_heard_to_its_end_after_ctrl_c(run: Run) -> None:

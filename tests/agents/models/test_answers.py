@@ -260,11 +260,9 @@ async def test_an_answer_that_is_cut_short_says_so(vendors: FakeVendors, model: 
 
 @pytest.mark.parametrize("model", BOTH)
 async def test_two_hundred_runs_stream_at_once(vendors: FakeVendors, model: str) -> None:
-    vendors.when("tower", Answer(pieces=(Text(text="a"), Wait(seconds=60))))
+    vendors.when("tower", Answer(pieces=(Text(text="a"), Wait(seconds=600))))
     runs = [asyncio.create_task(answered(assignment(model))) for _ in range(200)]
-    await eventually(
-        lambda: sum(asked.begun.is_set() for asked in vendors.requests) == 200, within_s=18
-    )
+    await eventually(lambda: sum(asked.begun.is_set() for asked in vendors.requests) == 200)
     assert not any(run.done() for run in runs)
     for run in runs:
         run.cancel()
