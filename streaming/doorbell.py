@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -77,6 +78,11 @@ class Ringer:
     def ring(self, told: Told) -> None:
         self.loop.call_soon_threadsafe(self._post, told)
 
+    def retire(self) -> None:
+        """End, once all is sent that was announced before; with the loop, where it is its own."""
+        with suppress(RuntimeError):  # the loop is closed: it has ended
+            self.ring({})
+
     def _post(self, told: Told) -> None:
         try:
             self.queue.put_nowait(told)
@@ -86,6 +92,8 @@ class Ringer:
     async def _send_all(self) -> None:
         while not is_being_cancelled():
             told = await self.queue.get()
+            if not told:
+                return
             layer = get_channel_layer()
             if isinstance(layer, WithinProcess):
                 await self._hand_over(told, layer)
@@ -126,7 +134,9 @@ def take_over() -> Ringer:
     """Ring on the running loop from now on: a hub lives here, and hears the in-memory layer."""
     global _ringer
     with _lock:
-        _ringer = Ringer()
+        before, _ringer = _ringer, Ringer()
+    if before is not None:
+        before.retire()
     return _ringer
 
 

@@ -208,6 +208,17 @@ def misses_so_far() -> object:
     return stats.snapshot()["ringMisses"]
 
 
+async def test_a_hub_takes_the_doorbell_over_and_leaves_no_thread_behind(layer: str) -> None:
+    await atell("lab:1", numbers=range(1))
+    rung_in = [thread for thread in threading.enumerate() if thread.name == "doorbell"]
+    assert rung_in
+
+    async with follow("lab:1") as follower:
+        await eventually(lambda: not any(thread.is_alive() for thread in rung_in))
+        await atell("lab:1", numbers=range(1))
+        assert await collect(follower, until=2) == [1, 2]
+
+
 async def test_a_follower_that_leaves_while_it_reads_the_log_has_left() -> None:
     await atell("lab:1", numbers=range(3))
     is_locked, may_unlock = threading.Event(), threading.Event()
