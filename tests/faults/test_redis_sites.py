@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,9 @@ import redis as redis_client
 from pytest_django.fixtures import Settings
 
 from agentpipe import redis
+from agentpipe_client import AsyncAgentPipe, Participant
 from tests.clients import Api, Socket, eventually
+from tests.servers import KEY, Running, Server
 from tests.services import GivenRedis, RedisServer, free_port
 
 CONVERSATIONS = 8
@@ -44,14 +46,14 @@ def spread_over(settings: Settings, url: str) -> None:
             "CONFIG": {"hosts": redis.hosts(url), "prefix": "agentpipe"},
         }
     }
-    # What comes in time has come by the doorbell.
-    settings.STREAM_PULSE_S = 3600
 
 
 async def test_several_share_the_topics(
     api: Api, key: str, both: list[RedisServer], settings: Settings
 ) -> None:
     spread_over(settings, ",".join(server.url for server in both))
+    # What comes in time has come by the doorbell.
+    settings.STREAM_PULSE_S = 3600
 
     for _ in range(CONVERSATIONS):
         conversation = await api.start()
@@ -115,31 +117,46 @@ def watched(program: str, tmp_path: Path) -> Iterator[Watched]:
         yield watched
 
 
+@pytest.fixture
+def server(watched: Watched, tmp_path: Path) -> Iterator[Running]:
+    place = Server(is_local=True)
+    variables = {"DATABASE_URL": place.database_url, "REDIS_URL": watched.url}
+    running = Running(tmp_path / "web", **variables, AGENTPIPE_BRIDGE_API_KEY=KEY)
+    try:
+        running.await_ready()
+        yield running
+    finally:
+        running.stop()
+        place.discard()
+
+
 async def test_what_a_sentinel_puts_in_its_place_is_found(
-    api: Api, key: str, watched: Watched, settings: Settings
+    watched: Watched, server: Running
 ) -> None:
     await eventually(lambda: watched.replicas() == 1, within_s=60)
-    spread_over(settings, watched.url)
-    conversation = await api.start()
+    first, second = watched.servers
+    async with (
+        AsyncAgentPipe(server.url, KEY) as pipe,
+        aclosing(pipe.follow_project("default", since="0")) as events,
+    ):
+        await begin(pipe)
+        await anext(events)
+        await eventually(lambda: rung(first) > 0, within_s=60)
 
-    async with Socket(f"/api/stream/conversations/{conversation}", key=key) as socket:
-        await socket.frame()
-        await api.say(conversation, "before")
-        assert (await socket.frame())["data"]["message"]["content"] == "before"
+        first.kill()
+        await eventually(lambda: watched.master_port() == second.port, within_s=60)
+        while not rung(second):
+            await begin(pipe)
+            await anext(events)
 
-        watched.servers[0].kill()
-        await eventually(lambda: watched.master_port() == watched.servers[1].port, within_s=60)
-        settings.STREAM_PULSE_S = 1
-        await api.say(conversation, "meanwhile")
-        assert (await socket.frame(within_s=60))["data"]["message"]["content"] == "meanwhile"
 
-    def heard_by_the_other() -> int:
-        with redis_client.Redis(port=watched.servers[1].port) as client:
-            stats = client.info("commandstats")
-            return int(stats.get("cmdstat_publish", {}).get("calls", 0))
+async def begin(pipe: AsyncAgentPipe) -> None:
+    ada = Participant(agent_id="ada", agent_name="Ada", agent_type="claude")
+    await pipe.start_conversation(mode="reactive", initial_prompt="Build", participants=[ada])
 
-    async def is_rung_there() -> bool:
-        await api.say(conversation, "after")
-        return heard_by_the_other() > 0
 
-    await eventually(is_rung_there, within_s=60)
+def rung(server: RedisServer) -> int:
+    """How often the doorbell was rung there."""
+    with redis_client.Redis(port=server.port) as client:
+        stats = client.info("commandstats")
+        return int(stats.get("cmdstat_publish", {}).get("calls", 0))
