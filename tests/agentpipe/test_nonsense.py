@@ -35,7 +35,7 @@ def generated(strategy: SearchStrategy[T], count: int) -> list[T]:
     found: list[T] = []
 
     @settings(
-        max_examples=count if IS_LONG else count // 3,
+        max_examples=count if IS_LONG else max(2, count // 8),
         derandomize=True,
         database=None,
         deadline=None,
@@ -352,7 +352,7 @@ async def test_queries_that_mean_nothing_are_answered_civilly(key: str, conversa
     texts = [quote(text, safe="") for text in generated(st.text(max_size=30), 15)]
     for target, names in QUERIES.items():
         for name in names:
-            for value in [*WRITTEN, *texts]:
+            for value in [*WRITTEN, *texts][:: 1 if IS_LONG else 3]:
                 query = f"{name}={quote(value, safe='%+&=')}"
                 address = target.format(conversation)
                 heard = await knock(address, query=query, key=key, pieces=1)

@@ -12,7 +12,7 @@ from tests.browser.axe import axe
 from tests.browser.conftest import Open
 from tests.browser.test_design import each_way_to_look
 from tests.browser.test_feed import is_live
-from tests.servers import KEY, Server
+from tests.servers import KEY, Server, wait_for
 
 pytestmark = pytest.mark.processes
 
@@ -198,13 +198,12 @@ def test_a_plot_says_what_is_under_the_pointer_and_takes_on_the_night(
     expect(reading).to_contain_text("claude: 1,234")
     expect(reading).to_contain_text("gemini: 766")
 
-    pictures = []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        picture = "canvas => canvas.toDataURL()"
-        pictures.append(plot.locator("canvas").evaluate(picture))
+    def picture() -> str:
+        return str(plot.locator("canvas").evaluate("canvas => canvas.toDataURL()"))
 
-    assert pictures[0] != pictures[1]
+    by_day = picture()
+    page.emulate_media(color_scheme="dark")
+    wait_for(lambda: picture() != by_day)
 
 
 def test_it_reads_without_javascript(server: Server, open_page: Open) -> None:
