@@ -11,12 +11,14 @@ export function tendMenus(root) {
   return () => listening.abort();
 }
 
-/** What was to be done in it is done: whoever came by keyboard is at the button that opened it. */
+/** What was to be done in it is done: whoever is still in it is back at the button that opened it,
+ * and whoever went on meanwhile stays where they are. */
 export function closeMenu(place) {
   const menu = place.closest(".menu[open]");
   if (!menu) return;
+  const isInside = menu.contains(document.activeElement);
   menu.open = false;
-  menu.querySelector("summary").focus();
+  if (isInside) menu.querySelector("summary").focus();
 }
 
 function closeOthers(root, target) {

@@ -303,6 +303,27 @@ def test_the_name_and_the_notes_are_changed_in_place_and_another_window_sees_it(
     expect(other.locator("textarea")).to_have_value("Look at line 2")
 
 
+def test_who_went_on_while_a_name_was_saved_is_not_called_back(
+    server: Server, open_page: Open
+) -> None:
+    talk(server, 3)
+    page = open_tower(server, open_page)
+    saving: list[Route] = []
+    page.route("**/api/conversations/*", lambda route: saving.append(route))
+    page.get_by_text("Rename").press("Enter")
+    page.get_by_label("Name").fill("Granite")
+    with page.expect_request("**/api/conversations/*"):
+        page.get_by_label("Name").press("Enter")
+    notes = page.locator("summary", has_text="Notes")
+    notes.focus()
+
+    saving[0].continue_()
+
+    expect(page.get_by_text("Saved")).to_be_visible()
+    expect(page.get_by_label("Name")).to_be_hidden()
+    expect(notes).to_be_focused()
+
+
 def test_deleting_asks_first_and_can_be_left_by_keyboard(server: Server, open_page: Open) -> None:
     talk(server, 3)
     page = open_tower(server, open_page)
