@@ -216,7 +216,14 @@ class RunScribe:
         while self._in_flight:
             await asyncio.shield(self._in_flight)
         entry, self._new = self._new, Entry(run=self.run, told_before=self.told)
+        # Written before the end is, it would know of words that are not told yet.
+        self._wants_checkpoint = False
         return entry
+
+    def take_back(self, entry: Entry) -> None:
+        """They were not written, as far as is known: the worker has to stop."""
+        self._new = entry
+        self._wants_checkpoint = True
 
     async def remind(self, text: str) -> None:
         """That it still goes on: which ends no silence."""

@@ -80,6 +80,9 @@ async def _carry_out(commission: Commission, scribe: RunScribe) -> None:
         await persistently(working.finish_run, entry, standing=standing, error=error)
     except RunLost:
         raise
+    except asyncio.CancelledError:
+        scribe.take_back(entry)
+        raise
     except Exception:
         logger.exception("run.refused", run=commission.run.public_id)
         scribe.is_refused = True

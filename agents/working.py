@@ -193,15 +193,7 @@ def record_steps(entries: Sequence[Entry]) -> set[Claim]:
             publish(event, entry.run.topic)
         readers.read_along(entry.run, entry.steps)
         _publish_wide(entry, standings)
-    AgentStep.objects.bulk_create(
-        [step for entry in written for step in entry.begun],
-        update_conflicts=True,
-        unique_fields=["run", "call_id"],
-        update_fields=["times_begun"],
-    )
-    for entry in written:
-        for step in entry.ended:
-            _end_step(step)
+    _keep_calls(written)
     saved = [(entry.run.pk, entry.standing) for entry in written if entry.standing]
     if saved:
         checkpoint.save(saved)
@@ -249,6 +241,18 @@ def _claim(entries: Sequence[Entry]) -> tuple[list[Entry], set[Claim]]:
                 [[entry.run.pk for entry in told], [entry.told_after for entry in told]],
             )
     return written, lost
+
+
+def _keep_calls(entries: Sequence[Entry]) -> None:
+    AgentStep.objects.bulk_create(
+        [step for entry in entries for step in entry.begun],
+        update_conflicts=True,
+        unique_fields=["run", "call_id"],
+        update_fields=["times_begun"],
+    )
+    for entry in entries:
+        for step in entry.ended:
+            _end_step(step)
 
 
 def _end_step(step: AgentStep) -> None:
@@ -301,8 +305,7 @@ def finish_run(entry: Entry, *, standing: Standing, error: str = "") -> None:
     readers.read_along(run, entry.steps)
     _publish_wide(entry, iter(progress.take(_reports_of([entry]))))
     run.told = entry.told_after
-    for step in entry.ended:
-        _end_step(step)
+    _keep_calls([entry])
     status = AgentRun.Status.FAILED if error else AgentRun.Status.COMPLETED
     end_run(run, status=status, standing=standing, error=error)
 
