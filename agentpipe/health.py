@@ -19,11 +19,13 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from agentpipe.jobs import Queue
+from agentpipe.storage import Storage
 from conversations.access import caller_of
 
 LAYER_TIMEOUT_S = 2.0
 
 REGISTRY.register(Queue())
+REGISTRY.register(Storage())
 logger = structlog.get_logger(__name__)
 
 

@@ -1,10 +1,18 @@
 """Logs: one line an event, for people or as JSON for machines."""
 
 import logging.config
+import re
 from typing import Any
 
 import structlog
-from structlog.typing import Processor
+from prometheus_client import Counter
+from structlog.typing import EventDict, Processor
+
+# What lines of ours say, such as hub.pulse_missed. Others are counted by who writes them.
+NAME = re.compile(r"[a-z_]+(\.[a-z_]+)*")
+COUNTED = {"warning", "error", "critical"}
+
+LINES = Counter("agentpipe_log_lines", "Warnings and errors, by what they say.", ["level", "event"])
 
 
 def configure(options: dict[str, Any]) -> None:
@@ -13,6 +21,7 @@ def configure(options: dict[str, Any]) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        count,
     ]
     last: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -58,3 +67,12 @@ def configure(options: dict[str, Any]) -> None:
             },
         }
     )
+
+
+def count(logger: Any, method: str, line: EventDict) -> EventDict:
+    """A processor: whatever is worth a warning is worth a figure."""
+    if line["level"] in COUNTED:
+        event, record = str(line["event"]), line.get("_record")
+        said = event if NAME.fullmatch(event) else getattr(record or logger, "name", "unknown")
+        LINES.labels(line["level"], said).inc()
+    return line

@@ -12,6 +12,7 @@ import structlog
 from django.db import connection
 from django.utils import timezone
 
+from agents import stats
 from agents.backends.base import Json, Usage
 from agents.models import AgentRun, Checkpoint
 
@@ -54,6 +55,7 @@ class Standing:
         return hashlib.sha256(written.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+@stats.SAVING.time()
 def save(standings: Sequence[tuple[int, Standing]]) -> None:
     """Of several runs, by their keys."""
     rows = [

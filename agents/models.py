@@ -145,6 +145,11 @@ class AgentRun(models.Model):
     def is_finished(self) -> bool:
         return self.status not in self.UNFINISHED
 
+    @property
+    def age_s(self) -> float:
+        """Since it was asked for."""
+        return (timezone.now() - self.created_at).total_seconds()
+
 
 class AgentStep(models.Model):
     """A call of a tool, with what it found: a run that is taken over does not call it again."""

@@ -16,6 +16,7 @@ from channels.db import database_sync_to_async
 from django.db import InterfaceError, OperationalError
 from psycopg.errors import ProgramLimitExceeded
 
+from agents import stats
 from agents.models import AgentRun
 from agents.scribe import RunScribe
 from agents.working import Entry, record_steps
@@ -102,7 +103,8 @@ class Recorder:
 
     async def _write_batch(self, batch: Sequence[tuple[RunScribe, Entry]]) -> None:
         try:
-            lost = await persistently(record_steps, [entry for _, entry in batch])
+            with stats.RECORDING.time():
+                lost = await persistently(record_steps, [entry for _, entry in batch])
         except Exception:
             if len(batch) > 1:
                 # What one run has to say must not silence the others: half by half it is found.
@@ -114,6 +116,7 @@ class Recorder:
             logger.exception("recorder.refused", run=scribe.run.public_id)
             scribe.was_refused()
             return
+        stats.WRITTEN.inc(sum(len(entry.steps) for _, entry in batch))
         for scribe, entry in batch:
             scribe.was_written(is_lost=entry.claim in lost)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from agents import events
+from agents import events, stats
 from agents.backends.base import Json, Todo, Usage, Work
 from agents.checkpoint import Standing
 from agents.confidence import confidence
@@ -52,7 +52,7 @@ class RunScribe:
         self.on_lost: Callable[[], object] | None = None
         self.is_lost = False
         self.is_refused = False
-        self.has_spoken = bool(commission.standing.content)
+        self.has_spoken = self.was_heard = bool(commission.standing.content)
         self._owed = ""
         self._thought = ""
         self._thoughts: set[str] = set()
@@ -277,10 +277,18 @@ class RunScribe:
                     waiter.exception()
                 else:
                     waiter.set_result(None)
+        if not is_lost:
+            self.note_heard()
         if is_lost and not self.is_lost:
             self.is_lost = True
             if self.on_lost:
                 self.on_lost()
+
+    def note_heard(self) -> None:
+        """What has been told so far is in the log."""
+        if self.has_spoken and not self.was_heard:
+            self.was_heard = True
+            stats.FIRST_PIECE.labels(self.run.agent_id).observe(self.run.age_s)
 
     def was_refused(self) -> None:
         """The database does not take what the run has to say: whatever follows would have a gap."""

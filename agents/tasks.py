@@ -12,9 +12,10 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import JobAborted
 from procrastinate.job_context import AbortReason
 
-from agents import checkpoint, history, queue, recorder, roster, working
+from agents import checkpoint, history, queue, recorder, roster, stats, working
 from agents.backends.base import Agent, Assignment, Backend
 from agents.errors import AgentNotFound, BackendFailed, BackendUnavailable, RunLost
+from agents.models import AgentRun
 from agents.recorder import in_database, persistently
 from agents.scribe import RunScribe
 from agents.tools import Workplace, toolbox
@@ -40,6 +41,19 @@ async def answer(context: JobContext, run_id: int) -> None:
     commission = await in_database(working.take_up, run_id)
     if commission is None:
         return
+    _note_beginning(commission.run)
+    with stats.AT_WORK.track_inprogress():
+        await _work_on(commission, context)
+
+
+def _note_beginning(run: AgentRun) -> None:
+    if run.epoch == 1:
+        stats.WAITED.labels(run.agent_id).observe(run.age_s)
+    else:
+        stats.TAKEN_OVER.inc()
+
+
+async def _work_on(commission: Commission, context: JobContext) -> None:
     scribe = RunScribe(commission, recorder.of_this_process())
     working_on_it = asyncio.create_task(_carry_out(commission, scribe))
     scribe.on_lost = lambda: working_on_it.cancel()
@@ -87,6 +101,7 @@ async def _carry_out(commission: Commission, scribe: RunScribe) -> None:
         logger.exception("run.refused", run=commission.run.public_id)
         scribe.is_refused = True
         raise RunLost from None
+    scribe.note_heard()
 
 
 async def _ask(commission: Commission, scribe: RunScribe) -> None:
@@ -105,6 +120,7 @@ async def _ask(commission: Commission, scribe: RunScribe) -> None:
                 attempt = 1
             if attempt == MOST_ATTEMPTS:
                 raise BackendFailed(f"{error} (tried {attempt} times)") from error
+            stats.VENDOR_RETRIES.labels(commission.run.agent_id).inc()
             wait_s = _wait_s(attempt, error.retry_after_s)
             attempt += 1
             await scribe.status(

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
-from agents import checkpoint, events, progress, queue, readers
+from agents import checkpoint, events, progress, queue, readers, stats
 from agents.backends.base import Turn, Usage
 from agents.checkpoint import Standing
 from agents.errors import RunLost
@@ -344,6 +344,11 @@ def end_run(run: AgentRun, *, status: AgentRun.Status, standing: Standing, error
         publish(event, *topics_of(run))
     publish(events.run_event(run, what), *topics_of(run))
     queue.call_next(run)
+    transaction.on_commit(lambda: _note_end(run), robust=True)
+
+
+def _note_end(run: AgentRun) -> None:
+    stats.TOOK.labels(run.agent_id, run.status).observe(run.age_s)
 
 
 def _progress_of(run: AgentRun, *, tokens_used: int, cost: Decimal) -> progress.Standing:

@@ -68,6 +68,8 @@ class Follower:
         self.only = only
         self.heartbeat_s = heartbeat_s
         self.guest = guest
+        # Has read all there was, and from then on what it gets is as old as we are late.
+        self.has_caught_up = False
 
     @property
     def last_id(self) -> str:
@@ -99,7 +101,8 @@ class Follower:
                 self.position = events[-1].seq
                 wanted = self.only.wanted(events)
                 if wanted:
-                    stats.DELIVERED.inc(len(wanted))
+                    oldest = wanted[0].recorded_at if self.has_caught_up else None
+                    stats.note_delivered(len(wanted), recorded_at=oldest)
                     return wanted
             elif self.ring.has_ended and self.position == self.ring.last:
                 raise StopAsyncIteration
@@ -123,6 +126,7 @@ class Follower:
 
     async def _grown(self) -> bool:
         """Wait for the next event; False where a heartbeat is due first."""
+        self.has_caught_up = True
         loop = asyncio.get_running_loop()
         grown: asyncio.Future[bool] = loop.create_future()
         beat = loop.call_later(self.heartbeat_s, _beat, grown) if self.heartbeat_s else None

@@ -1,10 +1,15 @@
 """What this process has done for its followers: counters for /metrics and /api/realtime/stats."""
 
 import time
+from bisect import bisect_left
 from collections import deque
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import accumulate
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from streaming.events import iso
 
@@ -21,13 +26,43 @@ DOORBELLS_RUNG = Counter("agentpipe_doorbells_rung", "Announcements sent over th
 DOORBELLS_LOST = Counter(
     "agentpipe_doorbells_lost", "Announcements the channel layer did not take."
 )
+LATE_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)
 LAG = Histogram(
     "agentpipe_lag_seconds",
     "From an event's recording to its arrival in a ring of this process.",
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15),
+    buckets=LATE_S,
 )
 
 WINDOW_S = 60
+
+
+class Delays(Collector):
+    """A histogram that one thread writes: a tenth of what one with a lock takes.
+
+    It is asked for each batch of each connection.
+    """
+
+    def __init__(self, name: str, about: str) -> None:
+        self._name, self._about = name, about
+        self._counts = [0] * (len(LATE_S) + 1)
+        self._sum_s = 0.0
+
+    def note(self, delay_s: float) -> None:
+        self._counts[bisect_left(LATE_S, delay_s)] += 1
+        self._sum_s += delay_s
+
+    def collect(self) -> Iterable[Metric]:
+        bounds = [*map(str, map(float, LATE_S)), "+Inf"]
+        family = HistogramMetricFamily(self._name, self._about)
+        family.add_metric([], list(zip(bounds, accumulate(self._counts), strict=True)), self._sum_s)
+        return [family]
+
+
+DELIVERY = Delays(
+    "agentpipe_delivery_seconds",
+    "From an event's recording to a connection that had read all before it.",
+)
+REGISTRY.register(DELIVERY)
 
 
 class Pace:
@@ -58,6 +93,13 @@ def note_received(count: int, *, lag_s: float) -> None:
     RECEIVED.inc(count)
     LAG.observe(max(0.0, lag_s))
     PACE.note(count, lag_s=lag_s)
+
+
+def note_delivered(count: int, *, recorded_at: datetime | None) -> None:
+    """Of the first of them, where the connection had read all before it."""
+    DELIVERED.inc(count)
+    if recorded_at is not None:
+        DELIVERY.note((datetime.now(UTC) - recorded_at).total_seconds())
 
 
 def snapshot() -> dict[str, object]:

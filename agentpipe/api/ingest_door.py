@@ -21,6 +21,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port, validate_host
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
+from prometheus_client import Gauge
 
 from agentpipe.api.authentication import Refused, Visit, caller_by_key
 from agentpipe.api.body import Application
@@ -38,6 +39,7 @@ MOST_TOGETHER = 256
 MOST_BYTES_TOGETHER = 8 * 1024 * 1024
 BUSY = {"error": "Too many events are waiting to be written, try again"}
 RETRY_AFTER_S = 1
+WAITING = Gauge("agentpipe_ingest_waiting", "Events in line for the transaction after this one.")
 
 logger = structlog.get_logger(__name__)
 
@@ -87,6 +89,8 @@ class Line:
     def __init__(self) -> None:
         self.waiting: list[tuple[Knock, asyncio.Future[Reply | None]]] = []
         self.writing: asyncio.Task[None] | None = None
+        # Asked when the metrics are.
+        WAITING.set_function(lambda: len(self.waiting))
 
     async def wait_for(self, knock: Knock) -> Reply | None:
         """The answer; None where Django is to be asked for it."""

@@ -15,6 +15,7 @@ from conversations.services import record
 ATTEMPTS = 8
 RECEIVED = Counter("agentpipe_ingest_received", "Events that came in.")
 STORED = Counter("agentpipe_ingest_stored", "Events that the record did not know yet.")
+REFUSED = Counter("agentpipe_ingest_refused", "Events that were not recorded.", ["status"])
 TOOK = Histogram("agentpipe_ingest_seconds", "From here to the COMMIT, of all that is together.")
 
 logger = structlog.get_logger(__name__)
@@ -29,7 +30,11 @@ def receive(
     readings = [read(event, idempotency_key=key) for event, key in zip(events, keys, strict=True)]
     understood = [reading for reading in readings if isinstance(reading, Read)]
     outcomes = iter(record_all(project, [reading.delivery for reading in understood]))
-    return [_answer(reading, outcomes) for reading in readings]
+    answers = [_answer(reading, outcomes) for reading in readings]
+    for answer in answers:
+        if answer.status >= 400:
+            REFUSED.labels(answer.status).inc()
+    return answers
 
 
 def _answer(reading: Read | Answer, outcomes: Iterator[Outcome | Answer]) -> Answer:

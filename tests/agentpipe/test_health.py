@@ -12,6 +12,7 @@ from pytest_django import Settings
 from conversations.models import Project
 from conversations.services import make_key
 from tests.agentpipe.knocking import knock, signed_in
+from tests.agentpipe.measuring import measured
 from tests.clients import Api, Socket, said
 
 OK = {"database": "ok", "migrations": "ok", "channel_layer": "ok"}
@@ -100,12 +101,6 @@ async def test_the_metrics_tell_of_jobs_that_wait(api: Api, key: str) -> None:
     assert found['agentpipe_jobs_waiting{task="tests.nothing"}'] == 1
     assert found['agentpipe_jobs_running{task="tests.nothing"}'] == 0
     assert 0 <= found['agentpipe_jobs_oldest_seconds{task="tests.nothing"}'] < 60
-
-
-async def measured(key: str) -> dict[str, float]:
-    text = (await knock("/metrics", key=key)).body.decode()
-    lines = [line.rpartition(" ") for line in text.splitlines() if line[:1] != "#"]
-    return {name: float(value) for name, _, value in lines}
 
 
 def _forget_jobs() -> None:

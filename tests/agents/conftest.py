@@ -15,6 +15,10 @@ from tests.clients import Api
 async def worker(api: Api) -> AsyncIterator[asyncio.Task[None]]:
     working = asyncio.create_task(server.keep_working())
     yield working
+    await stopped(working)
+
+
+async def stopped(working: asyncio.Task[None]) -> None:
     working.cancel()
     with suppress(asyncio.CancelledError):
         await working
