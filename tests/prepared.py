@@ -6,22 +6,26 @@ like one. That the command also starts from nothing, tests/agentpipe/test_up.py 
 
 import gc
 import importlib
+import json
 import os
 import select
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
-from typing import IO
 
 ROOT = Path(__file__).parents[1]
+# For so long one waits for news before another does.
+TURN_S = 0.05
 NEEDED = ["agentpipe.asgi", "agentpipe.urls", "agentpipe.management.commands.up"]
 
 
 class Prepared:
-    """The command in one environment. It forks one process at a time, and takes it along."""
+    """The command in one environment, and the processes that it forks. It takes them along."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -30,35 +34,64 @@ class Prepared:
             env=dict(environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            bufsize=0,
         )
+        self._lock = threading.Lock()
+        self._codes: dict[int, int] = {}
 
-    def start(self, out: Path, err: Path) -> "Fork":
+    def start(self, out: Path, err: Path, *options: str, **settings: int) -> "Fork":
+        """With options of `up`, and with settings that differ from those of the environment."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{out}\n{err}\n".encode())
-        self._process.stdin.flush()
-        return Fork(self._process.stdout)
+        wanted = {"out": str(out), "err": str(err), "options": options, "settings": settings}
+        with self._lock:
+            self._process.stdin.write(json.dumps(wanted).encode() + b"\n")
+            while (pid := self._hear(None)) is None or pid in self._codes:
+                pass
+            return Fork(self, pid)
 
     def stop(self) -> None:
         self._process.communicate()
+
+    def code_within(self, pid: int, seconds: float | None) -> int | None:
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while True:
+            with self._lock:
+                # Whoever else waits for one of them has its turn, too.
+                while pid not in self._codes and self._hear(0 if seconds == 0 else TURN_S):
+                    pass
+                if pid in self._codes:
+                    return self._codes[pid]
+            if deadline is not None and time.monotonic() >= deadline:
+                return None
+
+    def _hear(self, seconds: float | None) -> int | None:
+        """Of whom something was told: that it has begun, or with which code it ended."""
+        assert self._process.stdout is not None
+        if not select.select([self._process.stdout], [], [], seconds)[0]:
+            return None
+        pid, *code = map(int, self._process.stdout.readline().split())
+        if code:
+            self._codes[pid] = code[0]
+        return pid
 
 
 class Fork:
     """What tests need of a subprocess.Popen, of a process that another one has started."""
 
-    def __init__(self, told: IO[bytes]) -> None:
-        self._told = told
-        self.pid = int(told.readline())
+    def __init__(self, prepared: Prepared, pid: int) -> None:
+        self._prepared = prepared
+        self.pid = pid
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        return self._ended_within(0)
+        self.returncode = self._prepared.code_within(self.pid, 0)
+        return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        code = self._ended_within(timeout)
-        if code is None:
+        self.returncode = self._prepared.code_within(self.pid, timeout)
+        if self.returncode is None:
             raise subprocess.TimeoutExpired("manage.py up", timeout or 0)
-        return code
+        return self.returncode
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
@@ -67,27 +100,27 @@ class Fork:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
-    def _ended_within(self, seconds: float | None) -> int | None:
-        if self.returncode is None and select.select([self._told], [], [], seconds)[0]:
-            self.returncode = int(self._told.readline())
-        return self.returncode
-
 
 def main() -> None:
     import manage
 
     _import_what_it_needs()
-    signal.signal(signal.SIGCHLD, _tell_how_it_ended)
-    while out := sys.stdin.readline().strip():
-        if _fork_with(out, sys.stdin.readline().strip()):
-            sys.argv = ["manage.py", "up"]
+    signal.signal(signal.SIGCHLD, _tell_who_ended)
+    while line := sys.stdin.readline():
+        wanted = json.loads(line)
+        if _fork_with(wanted["out"], wanted["err"]):
+            from django.conf import settings
+
+            for name, value in wanted["settings"].items():
+                setattr(settings, name, value)
+            sys.argv = ["manage.py", "up", *wanted["options"]]
             manage.main()
             return
-    if _pid:
-        os.kill(_pid, signal.SIGKILL)
+    for pid in _alive:
+        os.kill(pid, signal.SIGKILL)
 
 
-_pid = 0
+_alive: set[int] = set()
 
 
 def _import_what_it_needs() -> None:
@@ -102,31 +135,27 @@ def _import_what_it_needs() -> None:
 
 
 def _fork_with(out: str, err: str) -> bool:
-    """Whether this is the fork, whose end nobody has been told of before its number."""
-    global _pid
+    """Whether this is the fork, of whose end nobody is told before its beginning."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-    _pid = os.fork()
-    if not _pid:
+    pid = os.fork()
+    if pid:
+        _alive.add(pid)
+        os.write(1, f"{pid}\n".encode())
+    else:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number, name in enumerate((os.devnull, out, err)):
             os.dup2(os.open(name, os.O_RDWR | os.O_APPEND), number)
-    else:
-        _tell(_pid)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-    return not _pid
+    return not pid
 
 
-def _tell_how_it_ended(number: int, frame: FrameType | None) -> None:
-    global _pid
-    # Other children came and went while things were imported.
-    pid, status = os.waitpid(-1, os.WNOHANG)
-    if pid and pid == _pid:
-        _pid = 0
-        _tell(os.waitstatus_to_exitcode(status))
-
-
-def _tell(number: int) -> None:
-    os.write(1, f"{number}\n".encode())
+def _tell_who_ended(number: int, frame: FrameType | None) -> None:
+    # One signal may stand for several; and other children came and went while things were imported.
+    for pid in list(_alive):
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            _alive.discard(pid)
+            os.write(1, f"{pid} {os.waitstatus_to_exitcode(status)}\n".encode())
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ class Running:
             return subprocess.Popen(
                 [sys.executable, "manage.py", "up", *options],
                 cwd=ROOT,
-                env=_environment(self.data_dir, **variables),
+                env=environment(self.data_dir, **variables),
                 stdout=out,
                 stderr=err,
             )
@@ -92,7 +92,7 @@ class Server:
         self.place.furnish()
 
     def start(self) -> None:
-        self.running = Forked(self.place)
+        self.running = Forked(self.place.command, self.folder, port=self.port)
         self.running.await_ready()
 
     def kill(self) -> None:
@@ -158,7 +158,7 @@ class Place:
             "DATABASE_URL": self.database_url,
             "PORT": str(self.port),
         }
-        command = Prepared(_environment(self.folder, **variables))
+        command = Prepared(environment(self.folder, **variables))
         atexit.register(command.stop)
         return command
 
@@ -175,12 +175,12 @@ class Place:
 
 
 class Forked(Running):
-    def __init__(self, place: Place) -> None:
-        self._command = place.command
-        super().__init__(place.folder, PORT=str(place.port))
+    def __init__(self, command: Prepared, folder: Path, *options: str, port: int) -> None:
+        self._command = command
+        super().__init__(folder, *options, PORT=str(port))
 
     def _start(self, *options: str, **variables: str) -> Fork:
-        return self._command.start(self._out, self._err)
+        return self._command.start(self._out, self._err, *options, PORT=int(variables["PORT"]))
 
 
 def wait_for(fact: Callable[[], bool]) -> None:
@@ -205,7 +205,7 @@ def _migrated() -> tuple[str, str]:
         return name, (Path(folder) / "admin_password").read_text()
 
 
-def _environment(data_dir: Path, **variables: str) -> dict[str, str]:
+def environment(data_dir: Path, **variables: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {**kept, "AGENTPIPE_DATA_DIR": str(data_dir), "AGENTPIPE_LOCAL": "1", **variables}
 
