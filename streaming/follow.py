@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 
 from streaming import hub, log, stats
 from streaming.errors import EventsTrimmed, LeaveEnded
@@ -68,7 +69,7 @@ class Follower:
         self.only = only
         self.heartbeat_s = heartbeat_s
         self.guest = guest
-        # Has read all there was, and from then on what it gets is as old as we are late.
+        # Has read all there was: from then on, what it gets is as old as we are late.
         self.has_caught_up = False
 
     @property
@@ -101,8 +102,9 @@ class Follower:
                 self.position = events[-1].seq
                 wanted = self.only.wanted(events)
                 if wanted:
-                    oldest = wanted[0].recorded_at if self.has_caught_up else None
-                    stats.note_delivered(len(wanted), recorded_at=oldest)
+                    stats.DELIVERED.inc(len(wanted))
+                    if self.has_caught_up:
+                        stats.DELIVERY.note(monotonic() - self.ring.recorded_at_s)
                     return wanted
             elif self.ring.has_ended and self.position == self.ring.last:
                 raise StopAsyncIteration

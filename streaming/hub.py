@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequen
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import count
+from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -55,6 +56,8 @@ class Ring:
         # Of that number, where its event is not in here.
         self._last_id = START
         self.has_ended = False
+        # The newest, by the clock that never jumps.
+        self.recorded_at_s = monotonic()
         # At the last pulse, in the log.
         self.stood_at = 0
         self.followers = 0
@@ -122,8 +125,9 @@ class Ring:
     def _came(self, count: int) -> None:
         if not count:
             return
-        lag = datetime.now(UTC) - self.events[-1].recorded_at
-        stats.note_received(count, lag_s=lag.total_seconds())
+        lag_s = max(0.0, (datetime.now(UTC) - self.events[-1].recorded_at).total_seconds())
+        self.recorded_at_s = monotonic() - lag_s
+        stats.note_received(count, lag_s=lag_s)
         while len(self.events) > RING_EVENTS or (self.size > RING_BYTES and len(self.events) > 1):
             self.size -= len(self.events.popleft().payload)
         self.wake()

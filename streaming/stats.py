@@ -60,7 +60,7 @@ class Delays(Collector):
 
 DELIVERY = Delays(
     "agentpipe_delivery_seconds",
-    "From an event's recording to a connection that had read all before it.",
+    "From a topic's newest event to a connection that had read all before it.",
 )
 REGISTRY.register(DELIVERY)
 
@@ -91,15 +91,8 @@ PACE = Pace()
 
 def note_received(count: int, *, lag_s: float) -> None:
     RECEIVED.inc(count)
-    LAG.observe(max(0.0, lag_s))
+    LAG.observe(lag_s)
     PACE.note(count, lag_s=lag_s)
-
-
-def note_delivered(count: int, *, recorded_at: datetime | None) -> None:
-    """Of the first of them, where the connection had read all before it."""
-    DELIVERED.inc(count)
-    if recorded_at is not None:
-        DELIVERY.note((datetime.now(UTC) - recorded_at).total_seconds())
 
 
 def snapshot() -> dict[str, object]:
