@@ -15,12 +15,15 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import StaticFilesStorage
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+
+logger = structlog.get_logger(__name__)
 
 # Those that Python knows. What a machine makes of endings differs.
 MEDIA_TYPES = mimetypes.MimeTypes()
@@ -68,9 +71,12 @@ class StaticFiles:
         if place is None:
             await self.application(scope, receive, send)
             return
-        file = self.files.get(name)
-        if file is None:
-            file = self.files[name] = await asyncio.to_thread(_read, place)
+        try:
+            file = self.files.get(name) or await self._read(name, place)
+        except OSError as error:
+            logger.error("static_file_gone", place=place, problem=str(error))
+            await _answer(send, 404, [*OF_ALL, (b"cache-control", ASKED_FOR_AGAIN)], b"")
+            return
         headers = dict(scope["headers"])
         # Of another state is what another server, or this one before, has named.
         caching = LASTS if named_state == state() else ASKED_FOR_AGAIN
@@ -85,6 +91,10 @@ class StaticFiles:
         known.append((b"content-type", file.media_type))
         known.append((b"content-length", str(len(content)).encode()))
         await _answer(send, 200, known, content if scope["method"] == "GET" else b"")
+
+    async def _read(self, name: str, place: str) -> File:
+        file = self.files[name] = await asyncio.to_thread(_read, place)
+        return file
 
 
 @cache

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from django.templatetags.static import static
+from structlog.testing import capture_logs
 
-from agentpipe.static import state_of
+from agentpipe.static import _places, state_of
 from tests.clients import Api
 
 STATIC = Path(__file__).parents[2] / "static"
@@ -83,6 +84,20 @@ async def test_nothing_else_is_served(anyone: Api, path: str) -> None:
 
 async def test_a_file_is_no_place_to_post_to(anyone: Api) -> None:
     assert (await anyone.post("/static/css/base.css")).status_code == 404
+
+
+async def test_a_file_that_has_gone_since_the_start_is_not_found_and_told_of(
+    anyone: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = str(tmp_path / "gone.css")
+    monkeypatch.setitem(_places(), "css/gone.css", gone)
+
+    with capture_logs() as lines:
+        answer = await anyone.get("/static/css/gone.css")
+
+    assert (answer.status_code, answer.content) == (404, b"")
+    assert [(line["event"], line["place"]) for line in lines] == [("static_file_gone", gone)]
+    assert (await anyone.get("/static/css/base.css")).status_code == 200
 
 
 def test_a_change_gives_all_of_them_other_addresses(tmp_path: Path) -> None:
