@@ -57,3 +57,25 @@ def test_the_worst_of_all_that_is_followed_is_what_is_shown(page: Page) -> None:
     page.evaluate("leaves[1]()")
 
     expect(page.locator("connection-state")).to_have_text("Live")
+
+
+PART = """<live-part id="part"><section id="one">{}</section><section id="two">
+  <details><summary>Input</summary>Stone</details>
+  <details><summary>Output</summary>{}</details></section></live-part>"""
+SHOW = """async (markup) => {
+  await import("/static/js/elements/live-part.js");
+  document.querySelector("main").innerHTML = markup;
+}"""
+
+
+def test_what_a_reader_has_unfolded_stays_so_when_a_part_is_shown_anew(page: Page) -> None:
+    page.evaluate(SHOW, PART.format("", "A wall"))
+    page.get_by_text("Output").click()
+    more = "<details><summary>Input</summary>Sand</details>"
+    page.route("**/login", lambda route: route.fulfill(body=PART.format(more, "A tower")))
+
+    page.evaluate("document.querySelector('live-part').soon()")
+
+    expect(page.get_by_text("A tower")).to_be_visible()
+    unfolded = "all => all.map(part => part.open)"
+    assert page.locator("details").evaluate_all(unfolded) == [False, False, True]

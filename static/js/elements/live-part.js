@@ -43,6 +43,7 @@ class LivePart extends HTMLElement {
     const wanted = page.getElementById(this.id);
     if (!wanted) throw new Error("the server's page has no such part");
     showTimes(wanted);
+    keepUnfolded(this, wanted);
     const shell = this.cloneNode(false);
     shell.append(...wanted.childNodes);
     become(this, shell);
@@ -51,6 +52,25 @@ class LivePart extends HTMLElement {
 
 function showTimes(place) {
   for (const time of place.querySelectorAll("time")) showLocalTime(time);
+}
+
+/** What a reader has unfolded or folded stays so: the server does not know of it. */
+function keepUnfolded(there, wanted) {
+  const unfolded = new Map([...foldedParts(there)].map(([name, part]) => [name, part.open]));
+  for (const [name, part] of foldedParts(wanted)) part.open = unfolded.get(name) ?? part.open;
+}
+
+/** Each by what it is part of, what it says and which of those that say so it is. */
+function foldedParts(place) {
+  const found = new Map();
+  for (const part of place.querySelectorAll("details")) {
+    const words = part.querySelector("summary")?.textContent;
+    let number = 0;
+    const name = () => JSON.stringify([part.closest("[id]").id, words, number]);
+    while (found.has(name())) number += 1;
+    found.set(name(), part);
+  }
+  return found;
 }
 
 customElements.define("live-part", LivePart);
