@@ -1,5 +1,6 @@
 """The cast: alice owns a project, bob is a member, charlie is a stranger; and the bridge."""
 
+import functools
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -40,12 +41,16 @@ def _quick_flush() -> Iterator[None]:
 
 
 def _empty_tables() -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_emptying())
+
+
+@functools.cache
+def _emptying() -> str:
     lasting = {ContentType._meta.db_table, Permission._meta.db_table}
     names = connection.introspection.django_table_names(only_existing=True, include_views=False)
-    with transaction.atomic(), connection.cursor() as cursor:
-        for name in names:
-            if name not in lasting:
-                cursor.execute(f"DELETE FROM {connection.ops.quote_name(name)}")
+    quoted = [connection.ops.quote_name(name) for name in names if name not in lasting]
+    return "".join(f"DELETE FROM {name};" for name in quoted)
 
 
 @pytest.fixture(autouse=True)
