@@ -16,6 +16,7 @@ from procrastinate.contrib.django import app as jobs
 from procrastinate.contrib.django.django_connector import DjangoConnector
 
 from agentpipe.rescue import GIVEN_UP_AFTER_S, keep_rescuing
+from agentpipe.sockets import Socket
 from agents import roster
 from streaming import hub
 
@@ -44,7 +45,7 @@ def run(
     config = uvicorn.Config(
         "agentpipe.asgi:application",
         http="httptools",
-        ws="websockets-sansio",
+        ws=Socket,
         ws_per_message_deflate=False,
         ws_ping_interval=settings.STREAM_HEARTBEAT_S,
         ws_ping_timeout=PING_TIMEOUT_S,

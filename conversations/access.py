@@ -52,7 +52,7 @@ class Caller:
     only_topic: str | None = None
     # By what rates are counted; None is not counted.
     rated_as: str | None = None
-    rates: dict[str, str] = field(default_factory=dict)
+    rates: dict[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def leave(self) -> Leave | None:

@@ -14,6 +14,7 @@ from django.db import DatabaseError
 from pydantic import ValidationError
 
 from streaming import topics, wire
+from streaming.asking import in_database
 from streaming.errors import (
     CursorMalformed,
     LeaveEnded,
@@ -22,13 +23,17 @@ from streaming.errors import (
     TopicUnknown,
 )
 from streaming.events import EVERYTHING, Filter, seq_of
-from streaming.follow import Truncated, following
-from streaming.hub import HubClosed, in_database
+from streaming.follow import Push, Truncated, following
+from streaming.hub import HubClosed
 from streaming.schemas import Ping, Subscribe, Unsubscribe, read_command
 
 SUBPROTOCOL = "agentpipe"
 MOST_STREAMS = 100
 LARGEST_COMMAND = 64 * 1024
+
+# What a server that lets frames be written as they are has in the scope's extensions: it takes the
+# bytes of whole frames at once, and says whether it did.
+FRAMES = "agentpipe.frames"
 
 # What a caller who comes without a cursor is shown first, by the stream's name.
 PresentState = Callable[[Any, str], dict[str, object]]
@@ -66,6 +71,10 @@ class StreamConsumer(AsyncWebsocketConsumer):
     channel_layer_alias = "none"
     present_state: PresentState | None = None
 
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        # Channels' own goes through a thread each time, to close what we never open.
+        await getattr(self, message["type"].replace(".", "_"))(message)
+
     async def connect(self) -> None:
         offered = self.scope.get("subprotocols", [])
         await self.accept(SUBPROTOCOL if SUBPROTOCOL in offered else next(iter(offered), None))
@@ -85,8 +94,9 @@ class StreamConsumer(AsyncWebsocketConsumer):
         """Send a stream's frames until it ends; `label` names it on a socket of many."""
         caller = self.scope["caller"]
         topic = await in_database(topics.resolve, caller, stream)
+        push = self._push(label)
         async with following(
-            topic, after=after, transport="socket", only=only, leave=caller.leave
+            topic, after=after, transport="socket", only=only, leave=caller.leave, push=push
         ) as follower:
             await self.send_notice(self.opening(stream, follower.last_id))
             # Asked once the place in the topic is taken: what changes after that is in a frame.
@@ -97,9 +107,16 @@ class StreamConsumer(AsyncWebsocketConsumer):
             async for batch in follower:
                 if isinstance(batch, Truncated):
                     await self.send_notice(wire.truncated(batch), label)
-                    continue
-                for event in batch:
-                    await self.send_text(wire.socket_text(event, label))
+                elif not (push and push(batch)):
+                    for event in batch:
+                        await self.send_text(wire.socket_text(event, label))
+
+    def _push(self, label: str | None) -> Push | None:
+        """Write events without waiting, where the server lets us; not to who is slow to read."""
+        write: Callable[[bytes], bool] | None = self.scope.get("extensions", {}).get(FRAMES)
+        if write is None:
+            return None
+        return lambda events: write(b"".join([wire.socket_frame(event, label) for event in events]))
 
     def opening(self, stream: str, last_id: str) -> dict[str, object]:
         return wire.connected(last_id)

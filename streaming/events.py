@@ -26,7 +26,7 @@ class Event:
     tag: int
     is_final: bool = False
     # What `wire` made of this event: a ring hands the same event to every connection.
-    rendered: dict[object, str | bytes] = field(default_factory=dict, compare=False, repr=False)
+    rendered: dict[object, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def id(self) -> str:

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Callable, Collection, Hashable, Mappi
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.utils.module_loading import import_string
+
+from streaming.asking import in_database
 
 # How far a leave reaches, in whatever the floors above count it; nothing where it was taken back.
 Extent = frozenset[object]
@@ -38,7 +39,7 @@ class Guests:
             yield None
             return
         if leave not in self._guests:
-            extent = (await _extents([leave])).get(leave, frozenset())
+            extent = (await _extents((leave,))).get(leave, frozenset())
             self._guests.setdefault(leave, Guest(extent, has_to_go=not extent))
         guest = self._guests[leave]
         guest.streams += 1
@@ -54,7 +55,7 @@ class Guests:
         asked = dict(self._guests)
         if not asked:
             return False
-        found = await _extents(list(asked))
+        found = await _extents(tuple(asked))
         for leave, guest in asked.items():
             before, guest.extent = guest.extent, found.get(leave, frozenset())
             if not before <= guest.extent or not guest.extent:
@@ -67,6 +68,4 @@ class Guests:
 
 async def _extents(leaves: Collection[Hashable]) -> Mapping[Hashable, Extent]:
     read: ReadExtents = import_string(settings.STREAMING_LEAVES)
-    found: Mapping[Hashable, Extent]
-    found = await database_sync_to_async(read, thread_sensitive=False)(leaves)
-    return found
+    return await in_database(read, leaves)

@@ -7,20 +7,20 @@ and reads the log on a gap and at every pulse: what the channel layer does canno
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import count
 from time import monotonic
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import structlog
-from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
 
 from streaming import doorbell, log, stats
+from streaming.asking import in_database
 from streaming.errors import EventsTrimmed
 from streaming.events import ERASED, START, Event, id_without_event
 from streaming.guests import Guests
@@ -35,14 +35,18 @@ LAYER_TIMEOUT_S = 2.0
 LAYER_REST_S = 1.0
 CLOSING_TIMEOUT_S = 3.0
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 logger = structlog.get_logger(__name__)
 
 
 class HubClosed(Exception):
     """The process is shutting down: reconnect, elsewhere or soon."""
+
+
+class Waiter(Protocol):
+    """A follower who has all there is."""
+
+    def wake(self) -> None:
+        """There is more, or the ring is not what it was. Must not raise."""
 
 
 class Ring:
@@ -65,7 +69,8 @@ class Ring:
         self.is_closed = False
         self.is_stale = False
         self.reading: asyncio.Task[None] | None = None
-        self.waiters: set[asyncio.Future[bool]] = set()
+        self.waiters: set[Waiter] = set()
+        self.waking: asyncio.Handle | None = None
 
     def start_at(self, span: log.Span) -> None:
         self.last, self._last_id, self.has_ended = span.last, span.last_id, span.has_ended
@@ -116,11 +121,14 @@ class Ring:
         self.wake()
 
     def wake(self) -> None:
-        # Swapped out first, and a future for each: cancelling one waiter leaves the others alone.
-        waiters, self.waiters = self.waiters, set()
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(True)
+        """Have all who wait look, once whatever else is heard at this moment has come in."""
+        if self.waking is None:
+            self.waking = asyncio.get_running_loop().call_soon(self._wake)
+
+    def _wake(self) -> None:
+        self.waking = None
+        for waiter in list(self.waiters):
+            waiter.wake()
 
     def _came(self, count: int) -> None:
         if not count:
@@ -330,12 +338,6 @@ class Hub:
 
 def _size(events: Sequence[Event]) -> int:
     return sum(len(event.payload.encode()) for event in events)
-
-
-async def in_database(read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run a read in a thread that gives its connection back at once."""
-    found: R = await database_sync_to_async(read, thread_sensitive=False)(*args, **kwargs)
-    return found
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

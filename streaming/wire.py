@@ -1,9 +1,11 @@
-"""Events as bytes: SSE frames and socket texts, each made once per process."""
+"""Events as bytes: SSE frames and those of sockets, each made once per process."""
 
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+from websockets.frames import Frame, Opcode
 
 from streaming.events import Event, iso, seq_of
 from streaming.follow import Truncated
@@ -15,23 +17,28 @@ Render = Callable[[Event], bytes]
 
 
 def socket_text(event: Event, stream: str | None = None) -> str:
-    """A socket frame; on a socket of many streams it says which stream it is of."""
-    text = event.rendered.get(stream)
-    if text is None:
-        head: dict[str, object] = {"stream": stream} if stream else {}
-        head |= {
-            "id": event.id,
-            "seq": event.seq,
-            "type": event.kind,
-            "timestamp": iso(event.occurred_at),
-        }
-        text = event.rendered[stream] = _joined(head, event.payload)
-    assert isinstance(text, str)
-    return text
+    """What a socket is told of an event; where it has many streams, also of which stream it is."""
+    head: dict[str, object] = {"stream": stream} if stream else {}
+    head |= {
+        "id": event.id,
+        "seq": event.seq,
+        "type": event.kind,
+        "timestamp": iso(event.occurred_at),
+    }
+    return _joined(head, event.payload)
+
+
+def socket_frame(event: Event, stream: str | None = None) -> bytes:
+    """The text as it goes over the network: not masked or compressed, and the same to everybody."""
+    cached = event.rendered.get(stream)
+    if cached is None:
+        cached = Frame(Opcode.TEXT, socket_text(event, stream).encode()).serialize(mask=False)
+        event.rendered[stream] = cached
+    return cached
 
 
 def frame(event: Event) -> dict[str, Any]:
-    """The socket frame as a value, for answers that list events."""
+    """What a socket is told, as a value, for answers that list events."""
     decoded: dict[str, Any] = json.loads(socket_text(event))
     return decoded
 
@@ -43,7 +50,6 @@ def unnamed_sse(event: Event) -> bytes:
         head = {"type": event.kind, "timestamp": iso(event.occurred_at)}
         cached = f"id: {event.id}\ndata: {_joined(head, event.payload)}\n\n".encode()
         event.rendered[unnamed_sse] = cached
-    assert isinstance(cached, bytes)
     return cached
 
 

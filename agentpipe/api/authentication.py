@@ -26,6 +26,7 @@ from conversations import access
 from conversations.access import Caller
 from conversations.models import ApiKey, Scope
 from conversations.tokens import caller_with_token
+from streaming.asking import in_database
 from streaming.consumers import CloseCode
 
 if TYPE_CHECKING:
@@ -153,10 +154,9 @@ class SocketAuthentication:
         self.application = application
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        identify = database_sync_to_async(_identify_socket, thread_sensitive=False)
         found: dict[str, Any] = {}
         try:
-            found["caller"] = await identify(scope)
+            found["caller"] = await in_database(_identify_socket, scope)
         except Refused as refused:
             code = CloseCode.FORBIDDEN if refused.status == 403 else CloseCode.NOT_AUTHENTICATED
             found["refusal"] = (code, str(refused))

@@ -10,8 +10,9 @@ from django.db import connection, connections, transaction
 from pytest_django.fixtures import Settings
 
 from streaming import doorbell, hub, log, stats
-from streaming.events import Filter
-from streaming.follow import Truncated
+from streaming.asking import in_database
+from streaming.events import Event, Filter
+from streaming.follow import Truncated, following
 from streaming.models import EventBody
 from tests.clients import eventually
 from tests.streaming.lab import atell, collect, follow, numbers
@@ -34,7 +35,7 @@ async def test_from_now_on_means_what_comes_after_the_last(layer: str) -> None:
         last_id = follower.last_id
         await atell("lab:1", numbers=range(1))
         assert await collect(follower, until=4) == [4]
-    assert last_id == (await hub.in_database(log.read_after, "lab:1", 2))[0].id
+    assert last_id == (await in_database(log.read_after, "lab:1", 2))[0].id
 
 
 async def test_an_event_arrives_at_once_by_the_doorbell(layer: str, settings: Settings) -> None:
@@ -50,7 +51,7 @@ async def test_a_replayed_event_is_the_event_that_was_sent_live(layer: str) -> N
         await atell("lab:1", numbers=range(1), padding="Ünïcödé \U0001f5fc \u2028")
         live = await anext(follower)
 
-    assert live == await hub.in_database(log.read_after, "lab:1", 0)
+    assert live == await in_database(log.read_after, "lab:1", 0)
 
 
 async def test_an_announcement_too_large_to_carry_its_events_is_read_from_the_log(
@@ -138,9 +139,9 @@ async def test_too_late_is_said_out_loud_with_the_oldest_number_still_held(layer
             recorded_at=found.recorded_at - timedelta(days=60)
         )
 
-    await hub.in_database(age)
+    await in_database(age)
     await trim(older_than=timedelta(days=30))
-    oldest = (await hub.in_database(log.read_after, "lab:1", 4, limit=1))[0]
+    oldest = (await in_database(log.read_after, "lab:1", 4, limit=1))[0]
 
     async with follow("lab:1", after=2) as follower:
         found = await collect(follower, until=6)
@@ -230,7 +231,7 @@ async def test_a_follower_that_leaves_while_it_reads_the_log_has_left() -> None:
             may_unlock.wait(10)
 
     async with follow("lab:1") as follower:
-        locking = asyncio.create_task(hub.in_database(lock_the_log))
+        locking = asyncio.create_task(in_database(lock_the_log))
         await asyncio.to_thread(is_locked.wait)
         misses = misses_so_far()
         reading = asyncio.create_task(collect(follower, until=3))
@@ -249,6 +250,52 @@ async def test_cancelling_one_follower_leaves_the_others_waiting(layer: str) -> 
         waiting.cancel()
         await atell("lab:1", numbers=range(1))
         assert await kept == [1]
+
+
+async def test_what_can_be_pushed_is_and_the_rest_is_iterated_each_once_and_in_order(
+    layer: str,
+) -> None:
+    came: list[int] = []
+    pushed: list[int] = []
+
+    def push(events: list[Event]) -> bool:
+        """Now and then it is not the time."""
+        if events[0].seq % 3 == 0:
+            return False
+        came.extend(event.seq for event in events)
+        pushed.extend(event.seq for event in events)
+        return True
+
+    async def iterate() -> None:
+        async for batch in follower:
+            assert not isinstance(batch, Truncated)
+            came.extend(event.seq for event in batch)
+
+    async with following("lab:1", after=None, transport="socket", push=push) as follower:
+        iterating = asyncio.create_task(iterate())
+        for number in range(1, 13):
+            await eventually(lambda: bool(follower.ring.waiters))
+            await atell("lab:1", numbers=range(1))
+            await eventually(lambda number=number: len(came) == number)  # type: ignore[misc]
+        await atell("lab:1", numbers=range(1), is_final=True)
+        await iterating
+    assert came == list(range(1, 14))
+    assert set(pushed) >= {2, 5, 8, 11}
+    assert set(pushed).isdisjoint({3, 6, 9, 12})
+
+
+async def test_one_who_waits_for_something_else_is_not_woken(layer: str) -> None:
+    def push(events: list[Event]) -> bool:
+        raise AssertionError(events)
+
+    only = Filter(kinds=frozenset({"lab.good"}))
+    async with following("lab:1", after=None, transport="socket", only=only, push=push) as follower:
+        waiting = asyncio.create_task(anext(follower))
+        await eventually(lambda: bool(follower.ring.waiters))
+        await atell("lab:1", numbers=range(3), kind="lab.bad")
+        await eventually(lambda: follower.position == 3)
+        assert not waiting.done()
+        waiting.cancel()
 
 
 async def test_a_stream_beats_while_nothing_happens() -> None:

@@ -4,11 +4,15 @@ import asyncio
 
 import pytest
 from channels.db import database_sync_to_async
+from websockets.client import ClientProtocol
+from websockets.frames import Frame
+from websockets.protocol import State
+from websockets.uri import parse_uri
 
 from conversations.models import Conversation
 from streaming import hub
-from streaming.consumers import LARGEST_COMMAND, MOST_STREAMS
-from tests.clients import Api, Socket
+from streaming.consumers import FRAMES, LARGEST_COMMAND, MOST_STREAMS
+from tests.clients import Api, Socket, eventually
 from tests.streaming.lab import atell
 
 
@@ -69,6 +73,35 @@ async def test_a_socket_says_why_it_closes_after_accepting(
 ) -> None:
     async with Socket(path, key=key) as socket:
         assert await socket.closed_with() == code
+
+
+@pytest.mark.parametrize("content", ["short", "x" * 40_000, "Ünïcödé \U0001f5fc"])
+async def test_a_server_that_writes_whole_frames_sends_what_others_do(
+    api: Api, key: str, content: str
+) -> None:
+    conversation = await api.start()
+    written = b""
+
+    def write(frames: bytes) -> bool:
+        nonlocal written
+        written += frames
+        return True
+
+    address = f"/api/stream/conversations/{conversation}"
+    frank, other = Socket(address, key=key), Socket(address, key=key)
+    frank.scope["extensions"] = {FRAMES: write}
+    async with frank, other:
+        await frank.frame()
+        await other.frame()
+        await api.say(conversation, content)
+        text = await other.receive_from()
+        await eventually(lambda: bool(written))
+
+    client = ClientProtocol(parse_uri("ws://localhost/"), state=State.OPEN)
+    client.receive_data(written)
+    (frame,) = client.events_received()
+    assert isinstance(frame, Frame)
+    assert bytes(frame.data).decode() == text
 
 
 async def test_a_topic_that_ends_closes_its_socket(api: Api, key: str) -> None:
