@@ -20,7 +20,7 @@ from benchmarks.processes import resident_bytes
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = "known-to-the-benchmark-only"
-READY_WITHIN_S = 60
+READY_WITHIN_S = 180
 STOPPED_WITHIN_S = 30
 ANSWERED_WITHIN_S = 60
 
@@ -28,7 +28,9 @@ ANSWERED_WITHIN_S = 60
 class AgentPipe:
     """`manage.py up` on a free port, with a data directory that is removed at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str, **variables: str) -> None:
+        self.options = options
+        self.variables = variables
         self.port = free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="agentpipe-benchmark-")
         os.chmod(self._folder.name, 0o711)  # under root, PostgreSQL runs as another user
@@ -37,7 +39,7 @@ class AgentPipe:
     def __enter__(self) -> "AgentPipe":
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "up"],
+                [sys.executable, "manage.py", "up", *self.options],
                 cwd=ROOT,
                 env=self._environment(),
                 stdout=log,
@@ -82,6 +84,7 @@ class AgentPipe:
             "AGENTPIPE_DATA_DIR": str(self.data_dir),
             "AGENTPIPE_BRIDGE_API_KEY": KEY,
             **{f"AGENTPIPE_RATE_{name}": "0" for name in rates},
+            **self.variables,
         }
 
     def _await_ready(self) -> None:
