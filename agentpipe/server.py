@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import signal
 import socket
 import threading
@@ -15,12 +16,15 @@ from django.conf import settings
 from procrastinate.contrib.django import app as jobs
 from procrastinate.contrib.django.django_connector import DjangoConnector
 
+from agentpipe.connections import Connection, let_go_of_the_overdue
 from agentpipe.rescue import GIVEN_UP_AFTER_S, keep_rescuing
 from agentpipe.sockets import Socket
 from agents import roster
 from streaming import hub
 
 MIB = 1024 * 1024
+MOST_FILES = 100_000
+TICKS_A_SECOND = 10
 PING_TIMEOUT_S = 20
 REQUESTS_END_WITHIN_S = 10
 JOBS_END_WITHIN_S = 5
@@ -42,9 +46,16 @@ def run(
     every_second: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; a second one raises KeyboardInterrupt instead of waiting."""
-    config = uvicorn.Config(
+    allow_many_connections()
+    server = Server(configuration(), announce, every_second)
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(_serve(server, door, with_worker=with_worker))
+
+
+def configuration() -> uvicorn.Config:
+    return uvicorn.Config(
         "agentpipe.asgi:application",
-        http="httptools",
+        http=Connection,
         ws=Socket,
         ws_per_message_deflate=False,
         ws_ping_interval=settings.STREAM_HEARTBEAT_S,
@@ -56,20 +67,29 @@ def run(
         server_header=False,
         proxy_headers=settings.BEHIND_TLS,
         timeout_graceful_shutdown=REQUESTS_END_WITHIN_S,
-        callback_notify=every_second,
-        timeout_notify=0,
     )
-    server = Server(config, announce)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(server, door, with_worker=with_worker))
+
+
+def allow_many_connections() -> None:
+    """Each is an open file, and what a process may have of them at first is often but 1024."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
+    if now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 class Server(uvicorn.Server):
     """Uvicorn that says when it is ready and sends followers away before it waits for them."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        announce: Callable[[], None],
+        every_second: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         super().__init__(config)
         self.announce = announce
+        self.every_second = every_second
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -77,6 +97,14 @@ class Server(uvicorn.Server):
         gc.collect()
         gc.freeze()
         self.announce()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_A_SECOND == 0:
+            let_go_of_the_overdue(self.server_state.connections)
+            # Uvicorn's own way counts by a clock that may be set back.
+            if self.every_second:
+                await self.every_second()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await hub.close()
