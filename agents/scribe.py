@@ -17,6 +17,7 @@ from agents.models import AgentStep
 from agents.pace import Place
 from agents.progress import Report, passing
 from agents.summaries import cleaned, one_line, storable, summary_of
+from agents.turns import Turn
 from agents.working import Commission, Entry
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ class RunScribe:
         self._new = Entry(run=self.run, told_before=self.told)
         self._size = 0
         self._wants_checkpoint = False
-        self._saved_at = 0.0
-        self._progress_at = 0.0
+        self._turn_to_save = Turn(self.run.pk, every_s=CHECKPOINT_EVERY_S)
+        self._turn_to_report = Turn(self.run.pk, every_s=PROGRESS_EVERY_S)
         self._new_text: list[str] = []
         self._new_reasoning = ""
         # Who waits for what is new, and who for what is on its way.
@@ -249,13 +250,11 @@ class RunScribe:
         """What is new, to be written now."""
         if self.is_lost or not self._has_news():
             return None
-        now = time.monotonic()
-        if self._new_text and now - self._progress_at >= PROGRESS_EVERY_S:
+        if self._new_text and self._turn_to_report.has_come():
             self._tell_progress(is_kept=self.recorder.is_progress_due(self.run))
         entry = self._new
-        if self._wants_checkpoint or (entry.steps and now - self._saved_at >= CHECKPOINT_EVERY_S):
+        if self._wants_checkpoint or (entry.steps and self._turn_to_save.has_come()):
             entry.standing = self.standing(position=entry.told_after)
-            self._saved_at = now
             self._wants_checkpoint = False
         self.told = entry.told_after
         self._new = Entry(run=self.run, told_before=self.told)
@@ -343,7 +342,6 @@ class RunScribe:
             self._add(events.rationale(thought))
 
     def _tell_progress(self, *, is_kept: bool) -> None:
-        self._progress_at = time.monotonic()
         text = "".join(self._new_text)
         self._new_text.clear()
         reasoning, self._new_reasoning = self._new_reasoning, ""
