@@ -14,7 +14,7 @@ USER agentpipe
 WORKDIR /app
 COPY --chown=agentpipe pyproject.toml uv.lock ./
 COPY --chown=agentpipe clients/python/pyproject.toml clients/python/
-RUN uv sync --locked --no-dev --no-cache
+RUN uv sync --locked --no-dev --extra tracing --no-cache
 COPY --chown=agentpipe . .
 
 ENV AGENTPIPE_HOST=0.0.0.0 \

@@ -14,13 +14,14 @@ from agentpipe.api.authentication import SocketAuthentication, is_known  # noqa:
 from agentpipe.api.body import BodyLimit  # noqa: E402
 from agentpipe.api.ingest_door import IngestDoor  # noqa: E402
 from agentpipe.api.request_ids import RequestIds  # noqa: E402
+from agentpipe.api.traces import Traces  # noqa: E402
 from agentpipe.routing import sockets  # noqa: E402
 from agentpipe.static import StaticFiles  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
         "http": StaticFiles(
-            RequestIds(IngestDoor(BodyLimit(django_application, is_known=is_known)))
+            RequestIds(Traces(IngestDoor(BodyLimit(django_application, is_known=is_known))))
         ),
         "websocket": RequestIds(SocketAuthentication(URLRouter(sockets))),
     }

@@ -2,11 +2,15 @@
 
 import logging.config
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
+from procrastinate import JobContext
 from prometheus_client import Counter
 from structlog.typing import EventDict, Processor
+
+from streaming import tracing
 
 # What lines of ours say, such as hub.pulse_missed. Others are counted by who writes them.
 NAME = re.compile(r"[a-z_]+(\.[a-z_]+)*")
@@ -19,6 +23,7 @@ def configure(options: dict[str, Any]) -> None:
     """Django calls this with the LOGGING setting."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        name_trace,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         count,
@@ -67,6 +72,19 @@ def configure(options: dict[str, Any]) -> None:
             },
         }
     )
+
+
+async def name_job(call_next: Callable[[], Awaitable[Any]], job: JobContext, worker: Any) -> Any:
+    """Around each job: whatever the log says meanwhile has its number."""
+    with structlog.contextvars.bound_contextvars(job=job.job.id, task=job.job.task_name):
+        return await call_next()
+
+
+def name_trace(logger: Any, method: str, line: EventDict) -> EventDict:
+    """A processor: the trace that the line belongs to, as its collector knows it."""
+    if place := tracing.here():
+        line["trace"] = place.split("-")[1]
+    return line
 
 
 def count(logger: Any, method: str, line: EventDict) -> EventDict:

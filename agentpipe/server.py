@@ -16,6 +16,7 @@ from django.conf import settings
 from procrastinate.contrib.django import app as jobs
 from procrastinate.contrib.django.django_connector import DjangoConnector
 
+from agentpipe import logs
 from agentpipe.connections import Connection, let_go_of_the_overdue
 from agentpipe.rescue import GIVEN_UP_AFTER_S, keep_rescuing
 from agentpipe.sockets import Socket
@@ -181,6 +182,7 @@ async def _work() -> None:
                 update_heartbeat_interval=HEARTBEAT_S,
                 stalled_worker_timeout=GIVEN_UP_AFTER_S,
                 delete_jobs="successful",
+                worker_middleware=[logs.name_job],
             )
         finally:
             rescuing.cancel()

@@ -304,6 +304,8 @@ STREAM_RETENTION_DAYS = env.integer("AGENTPIPE_STREAM_RETENTION_DAYS", 30, least
 
 # What it says of itself
 
+TRACES_TO = env.text("OTEL_EXPORTER_OTLP_ENDPOINT")
+TRACED_AS = env.text("OTEL_SERVICE_NAME", "agentpipe")
 LOG_LEVEL = env.text("AGENTPIPE_LOG_LEVEL", "INFO").upper()
 LOG_JSON = env.flag("AGENTPIPE_LOG_JSON")
 LOGGING_CONFIG = "agentpipe.logs.configure"

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from conversations.models import Conversation, Message, Project
+from streaming import tracing
 
 
 def new_id() -> str:
@@ -94,6 +95,10 @@ class AgentRun(models.Model):
     then = models.CharField(max_length=100, blank=True, editable=False)
     # The queue's job, which is told to stop when the run is cancelled.
     job_id = models.BigIntegerField(null=True, editable=False)
+    # Where in which trace it was asked for: its worker goes on with that.
+    trace = models.CharField(
+        max_length=tracing.LONGEST, blank=True, default=tracing.here, db_default="", editable=False
+    )
     # Each worker that takes the run up gets the next number; writes of earlier ones are refused.
     epoch = models.PositiveIntegerField(default=0, editable=False)
     # Where the run's events begin in its topic, and how many it has told.

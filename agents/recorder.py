@@ -20,6 +20,7 @@ from agents import stats
 from agents.models import AgentRun
 from agents.scribe import RunScribe
 from agents.working import Entry, record_steps
+from streaming import tracing
 
 SHORTEST_REST_S = 0.04
 LONGEST_REST_S = 0.1
@@ -103,8 +104,10 @@ class Recorder:
 
     async def _write_batch(self, batch: Sequence[tuple[RunScribe, Entry]]) -> None:
         try:
-            with stats.RECORDING.time():
-                lost = await persistently(record_steps, [entry for _, entry in batch])
+            entries = [entry for _, entry in batch]
+            traces = [entry.run.trace for entry in entries]
+            with stats.RECORDING.time(), tracing.span("record", after=traces):
+                lost = await persistently(record_steps, entries)
         except Exception:
             if len(batch) > 1:
                 # What one run has to say must not silence the others: half by half it is found.

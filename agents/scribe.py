@@ -19,6 +19,7 @@ from agents.progress import Report, passing
 from agents.summaries import cleaned, one_line, storable, summary_of
 from agents.turns import Turn
 from agents.working import Commission, Entry
+from streaming import tracing
 
 if TYPE_CHECKING:
     from agents.recorder import Recorder
@@ -150,7 +151,8 @@ class RunScribe:
     async def _carry_out(self, step: AgentStep, work: Work) -> str:
         began = time.monotonic()
         try:
-            result = await work()
+            with tracing.span(f"tool {step.name}"):
+                result = await work()
         except ToolFailed as error:
             step.status, step.result = AgentStep.Status.ERROR, cleaned(str(error))
             step.result_summary = one_line(step.result)

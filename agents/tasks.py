@@ -11,6 +11,7 @@ from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import JobAborted
 from procrastinate.job_context import AbortReason
+from structlog.contextvars import bound_contextvars
 
 from agents import checkpoint, history, queue, recorder, roster, stats, working
 from agents.backends.base import Agent, Assignment, Backend
@@ -21,6 +22,7 @@ from agents.scribe import RunScribe
 from agents.tools import Workplace, toolbox
 from agents.tools.files import RunFiles
 from agents.working import Commission
+from streaming import tracing
 
 MOST_ATTEMPTS = 5
 FIRST_WAIT_S = 1.0
@@ -41,8 +43,13 @@ async def answer(context: JobContext, run_id: int) -> None:
     commission = await in_database(working.take_up, run_id)
     if commission is None:
         return
-    _note_beginning(commission.run)
-    with stats.AT_WORK.track_inprogress():
+    run = commission.run
+    _note_beginning(run)
+    with (
+        stats.AT_WORK.track_inprogress(),
+        bound_contextvars(run=run.public_id, project=run.project.slug),
+        tracing.span("run", after=[run.trace], begins=True, run=run.public_id, agent=run.agent_id),
+    ):
         await _work_on(commission, context)
 
 

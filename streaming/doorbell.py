@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from channels.layers import get_channel_layer
 
-from streaming import stats
+from streaming import stats, tracing
 from streaming.events import Event
 from streaming.layer import WithinProcess
 
@@ -27,10 +27,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 Message = dict[str, Any]
-# What a transaction has told, by topic and in order.
-Told = dict[str, list[Event]]
 
 logger = structlog.get_logger(__name__)
+
+
+class Told(dict[str, list[Event]]):
+    """What a transaction has told, by topic and in order."""
+
+    trace = ""
 
 
 def group_of(topic: str) -> str:
@@ -81,7 +85,7 @@ class Ringer:
     def retire(self) -> None:
         """End, once all is sent that was announced before; with the loop, where it is its own."""
         with suppress(RuntimeError):  # the loop is closed: it has ended
-            self.ring({})
+            self.ring(Told())
 
     def _post(self, told: Told) -> None:
         try:
@@ -94,12 +98,16 @@ class Ringer:
             told = await self.queue.get()
             if not told:
                 return
-            layer = get_channel_layer()
-            if isinstance(layer, WithinProcess):
-                await self._hand_over(told, layer)
-                continue
-            for topic, events in told.items():
-                await self._send(_packed_message(topic, events), layer)
+            with tracing.span("ring", after=[told.trace], topics=len(told)):
+                await self._announce(told)
+
+    async def _announce(self, told: Told) -> None:
+        layer = get_channel_layer()
+        if isinstance(layer, WithinProcess):
+            await self._hand_over(told, layer)
+            return
+        for topic, events in told.items():
+            await self._send(_packed_message(topic, events), layer)
 
     async def _hand_over(self, told: Told, layer: WithinProcess) -> None:
         """The events themselves, of all topics at once: there is nothing to wait for."""
@@ -167,7 +175,8 @@ def _ringer_in_a_thread() -> Ringer:
 
 
 def _by_topic(events: Sequence[Event]) -> Told:
-    told: Told = {}
+    told = Told()
+    told.trace = tracing.here()
     for event in events:
         told.setdefault(event.topic, []).append(event)
     return told
@@ -180,6 +189,7 @@ def _message(topic: str, events: list[Event]) -> Message:
         "topic": topic,
         "last": events[-1].seq,
         "events": [] if is_large else events,
+        "trace": tracing.here(),
     }
 
 

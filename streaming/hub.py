@@ -19,7 +19,7 @@ import structlog
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from streaming import doorbell, log, stats
+from streaming import doorbell, log, stats, tracing
 from streaming.asking import in_database
 from streaming.errors import EventsTrimmed
 from streaming.events import ERASED, START, Event, id_without_event
@@ -262,6 +262,13 @@ class Hub:
         self.has_heard = True
         topic = message["topic"]
         ring = self.rings.get(topic)
+        followers = ring.followers if ring else 0
+        with tracing.span(
+            "hear", after=[message.get("trace", "")], topic=topic, followers=followers
+        ):
+            self._take(message, topic, ring)
+
+    def _take(self, message: doorbell.Message, topic: str, ring: Ring | None) -> None:
         if ring is None:
             self._spawn(self._settle(topic))
         elif topic in self.starting:

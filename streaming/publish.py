@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from django.db import transaction
 from django.utils import timezone
 
-from streaming import doorbell, log
+from streaming import doorbell, log, tracing
 from streaming.errors import PublishedOutsideTransaction
 from streaming.events import ERASED, Event, iso
 
@@ -108,7 +108,7 @@ def transactional(function: Callable[P, R]) -> Callable[P, R]:
         collected = _Collected()
         token = _collected.set(collected)
         try:
-            with transaction.atomic():
+            with tracing.span(function.__name__), transaction.atomic():
                 result = function(*args, **kwargs)
                 if outer is None and collected:
                     events = log.append(collected)

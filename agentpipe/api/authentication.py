@@ -18,6 +18,7 @@ from django.http.cookie import parse_cookie
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+from structlog.contextvars import bind_contextvars
 
 from agentpipe.api import throttling
 from agentpipe.api.body import Application
@@ -111,6 +112,8 @@ class CallerAuthentication(BaseAuthentication):
         caller = caller or _caller_for_being_local(visit)
         # From here on the key is accepted, whatever else may be wrong with the request.
         throttling.note_rate(request, view, caller)
+        if caller.own_project:
+            bind_contextvars(project=caller.own_project.slug)
         _check_origin(visit)
         return caller.user, caller
 

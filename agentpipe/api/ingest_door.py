@@ -31,6 +31,7 @@ from conversations.ingest.dispatch import is_snake
 from conversations.ingest.reading import InvalidJSON, read_json
 from conversations.ingest.receive import receive
 from conversations.models import Scope
+from streaming import tracing
 
 PATH = "/api/ingest"
 MOST_WAITING = 2_000
@@ -51,6 +52,7 @@ class Knock:
     visit: Visit
     idempotency_key: str | None
     body: bytes
+    trace: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,7 @@ class IngestDoor:
             visit=Visit(headers=headers, client=None, method="POST"),
             idempotency_key=headers.get("idempotency-key"),
             body=b"".join(message.get("body", b"") for message in heard),
+            trace=tracing.here(),
         )
         reply = await self.line.wait_for(knock)
         if reply is None:
@@ -109,7 +112,9 @@ class Line:
             together = self._next()
             replies: Sequence[Reply | None] = [None] * len(together)
             try:
-                replies = await write([knock for knock, _ in together])
+                knocks = [knock for knock, _ in together]
+                with tracing.span("write", after=[knock.trace for knock in knocks]):
+                    replies = await write(knocks)
             except Exception:
                 # Each is tried again by itself: what is wrong with one is not its neighbours'.
                 logger.warning("ingest.not_together", requests=len(together), exc_info=True)

@@ -31,6 +31,7 @@ from agents.backends.faults import broken, translated
 from agents.backends.metering import used
 from agents.backends.thinking import Splitter, Told
 from agents.errors import BackendFailed
+from streaming import tracing
 
 # More than pydantic-ai lets a model think where that has to be said in tokens.
 MOST_THOUGHT_TOKENS = 16_000
@@ -74,6 +75,12 @@ class _Run:
             self._messages.append(told_apart(await self._ask(), self._messages))
 
     async def _ask(self) -> ModelResponse:
+        name = self._model.model_name
+        about: Json = {"gen_ai.operation.name": "chat", "gen_ai.request.model": name}
+        with tracing.span(f"chat {name}", **about):
+            return await self._ask_once()
+
+    async def _ask_once(self) -> ModelResponse:
         requests = sum(isinstance(message, ModelResponse) for message in self._messages)
         if requests >= self._agent.most_requests:
             raise BackendFailed(f"The agent did not come to an end within {requests} requests")
@@ -93,6 +100,12 @@ class _Run:
             if stream is not None:
                 usage = used(
                     stream.get(), asked=asked, prompt=self._agent.prompt, vendor=self._vendor
+                )
+                tracing.note(
+                    **{
+                        "gen_ai.usage.input_tokens": usage.input_tokens,
+                        "gen_ai.usage.output_tokens": usage.output_tokens,
+                    }
                 )
                 await self._scribe.spend(usage)
         return await self._accepted(stream.get())

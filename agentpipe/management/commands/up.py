@@ -22,7 +22,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from procrastinate.contrib.django import connector_params
 
-from agentpipe import env, server
+from agentpipe import env, server, telemetry
 from agentpipe.embedded import Postgres
 from agentpipe.env import BadSetting
 from conversations.access import default_project
@@ -51,7 +51,7 @@ class Command(BaseCommand):
             check_host()
             if postgres:
                 postgres.claim(serving=address())
-            with open_door() as door:
+            with open_door() as door, telemetry.taking_traces():
                 self.bring_up(door, postgres, with_worker=not no_worker)
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
