@@ -93,6 +93,14 @@ DATABASES = {
         },
     }
 }
+# Without a pool: where a replica is away, that is said at once.
+if replica := env.database("DATABASE_REPLICA_URL", fallback={}):
+    DATABASES["replica"] = {
+        "ENGINE": "django.db.backends.postgresql",
+        **replica,
+        "OPTIONS": {"application_name": "agentpipe", "connect_timeout": 2},
+        "TEST": {"MIRROR": "default"},
+    }
 REDIS_URL = env.redis("REDIS_URL")
 CHANNEL_LAYERS = {
     "default": {

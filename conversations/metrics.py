@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from django.db import connection
 
 from conversations.models import Conversation, Project, Total
-from streaming.publish import transactional
+from conversations.replica import long_read
 
 if TYPE_CHECKING:
     from conversations.models import Message
@@ -31,6 +31,7 @@ MOST_NAMES = 100
 MOST_EMPTY_SLOTS = 3660
 
 Unit = Literal["hour", "day"]
+Rows = list[tuple[Any, ...]]
 SLOT: dict[Unit, timedelta] = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 # How many hours or days up to now, the present one among them; None is all of them.
 RANGES: dict[str, tuple[Unit, int | None]] = {
@@ -174,17 +175,15 @@ class Summary:
     by_model: dict[str, Figures] = field(default_factory=dict)
 
 
-@transactional
 def summary(project: Project, *, reach: str, now: datetime) -> Summary:
     """All figures of a range: messages by their time, conversations by when they began."""
-    with connection.cursor() as cursor:
-        # Compiling takes longer than these run.
-        cursor.execute("SET LOCAL jit = off")
     unit, slots = RANGES[reach]
     span = _last(slots, unit, now) if slots else None
     found = Summary(unit=unit)
-    _add_messages(found, project, span)
-    _add_conversations(found, project, span)
+    with long_read() as cursor:
+        _add_messages(found, _rows(cursor, _MESSAGES, unit, project, span))
+        _add_conversations(found, _rows(cursor, _CONVERSATIONS, unit, project, span))
+        [(found.active_now,)] = _rows(cursor, _ACTIVE, unit, project, span)
     _fill(found, span)
     return found
 
@@ -226,13 +225,13 @@ _MESSAGES = f"""
 _BY_SLOT, _BY_SOURCE, _BY_AGENT_TYPE, _BY_MODEL = 0b0111, 0b1011, 0b1101, 0b1110
 
 
-def _add_messages(found: Summary, project: Project, span: Span | None) -> None:
+def _add_messages(found: Summary, rows: Rows) -> None:
     named = {
         _BY_SOURCE: found.by_source,
         _BY_AGENT_TYPE: found.by_agent_type,
         _BY_MODEL: found.by_model,
     }
-    for kind, slot, name, *sums in _rows(_MESSAGES, found.unit, project, span):
+    for kind, slot, name, *sums in rows:
         figures = _figures(sums)
         if kind == _BY_SLOT:
             found.by_slot[slot] = figures
@@ -273,18 +272,21 @@ _CONVERSATIONS = f"""
         AND started_at < coalesce(%(end)s::timestamptz, 'infinity')
     GROUP BY 1, 2, 3
 """  # noqa: S608
+_ACTIVE = f"""
+    SELECT count(*) FROM conversations_conversation
+    WHERE project_id = %(project)s AND status = '{Conversation.Status.ACTIVE}'
+"""  # noqa: S608
 
 
-def _add_conversations(found: Summary, project: Project, span: Span | None) -> None:
-    for slot, source, status, number in _rows(_CONVERSATIONS, found.unit, project, span):
+def _add_conversations(found: Summary, rows: Rows) -> None:
+    for slot, source, status, number in rows:
         found.totals.conversations += number
         found.by_status[status] += number
         found.by_slot.setdefault(slot, Figures()).conversations += number
         found.by_source.setdefault(source, Figures()).conversations += number
-    found.active_now = project.conversations.filter(status=Conversation.Status.ACTIVE).count()
 
 
-def _rows(statement: str, unit: Unit, project: Project, span: Span | None) -> list[tuple[Any, ...]]:
+def _rows(cursor: Any, statement: str, unit: Unit, project: Project, span: Span | None) -> Rows:
     values: dict[str, Any] = {
         "unit": unit,
         "step": SLOT[unit],
@@ -292,9 +294,8 @@ def _rows(statement: str, unit: Unit, project: Project, span: Span | None) -> li
         "first": span.first if span else None,
         "end": span.end if span else None,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    cursor.execute(statement, values)
+    rows: Rows = cursor.fetchall()
     return rows
 
 

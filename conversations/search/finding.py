@@ -56,9 +56,11 @@ def find(
     if conversation is not None:
         within = Conversation.objects.filter(pk=conversation.pk)
     hits = _hits(project, query, within)[:limit]
-    ids = {hit.conversation_id for hit in hits}
-    matches = _shown(hits, Conversation.objects.in_bulk(ids), query)
-    return [matches[hit] for hit in hits]
+    # One may have been deleted since.
+    loaded = Conversation.objects.in_bulk({hit.conversation_id for hit in hits})
+    there = [hit for hit in hits if hit.conversation_id in loaded]
+    matches = _shown(there, loaded, query)
+    return [matches[hit] for hit in there]
 
 
 class FoundConversations:

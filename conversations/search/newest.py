@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from conversations.models import SLICE_BITS, SLICES, Conversation, Project
+from conversations.replica import long_read
 from conversations.search.query import Query
-from streaming.publish import transactional
 
 # So many of the newest documents that match are ranked: a common word is as quick as a rare one.
 CANDIDATES = 1000
@@ -51,13 +50,19 @@ def newest(
     project: Project, query: Query, *, within: QuerySet[Conversation] | None
 ) -> list[Candidate]:
     """The newest first, each with how well it matches; of these conversations, or of all."""
-    return _Search(project, query, within).run()
+    with long_read() as cursor:
+        return _Search(cursor, project, query, within).run()
 
 
 class _Search:
     def __init__(
-        self, project: Project, query: Query, within: QuerySet[Conversation] | None
+        self,
+        cursor: Any,
+        project: Project,
+        query: Query,
+        within: QuerySet[Conversation] | None,
     ) -> None:
+        self.cursor = cursor
         self.project = project
         self.query = query
         self.narrowed: str = ""
@@ -69,15 +74,12 @@ class _Search:
         self.found: list[Candidate] = []
         self.left = EXAMINED if query.has_order else CANDIDATES
 
-    @transactional
     def run(self) -> list[Candidate]:
-        with connection.cursor() as cursor:
-            # Compiling, and starting others to help, takes longer than these run. Documents are
-            # sorted with their words.
-            cursor.execute(
-                "SET LOCAL jit = off; SET LOCAL work_mem = '64MB';"
-                " SET LOCAL max_parallel_workers_per_gather = 0"
-            )
+        # Starting others to help takes longer than these run. Documents are sorted with their
+        # words.
+        self.cursor.execute(
+            "SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0"
+        )
         for documents, parameters in self._stretches():
             self._look_through(documents, parameters)
             if self.left <= 0 or len(self.found) >= CANDIDATES:
@@ -86,7 +88,7 @@ class _Search:
 
     def _stretches(self) -> Iterator[tuple[str, list[Any]]]:
         """Documents, from the newest on; each stretch is as long as those before suggest."""
-        [(first, newest)] = _run(
+        [(first, newest)] = self._run(
             f"SELECT -max(id * -1) >> {SLICE_BITS}, -min(id * -1) >> {SLICE_BITS}"  # noqa: S608 - ours
             " FROM conversations_searchdocument WHERE project_id = %s",
             [self.project.pk],
@@ -112,7 +114,7 @@ class _Search:
                 reach = min(reach, 1 + int(MARGIN * seen * self.left / matching))
 
     def _look_through(self, documents: str, parameters: list[Any]) -> None:
-        rows = _run(
+        rows = self._run(
             f"WITH looked_at AS MATERIALIZED ("  # noqa: S608 - ours
             f" SELECT * FROM ({documents}) documents WHERE words @@ %s::tsquery{self.narrowed}"
             " ORDER BY age LIMIT %s"
@@ -132,9 +134,7 @@ class _Search:
         self.left -= rows[0][0]
         self.found += [Candidate(*row) for _, *row in rows if row[0] is not None]
 
-
-def _run(statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+    def _run(self, statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+        self.cursor.execute(statement, parameters)
+        rows: list[tuple[Any, ...]] = self.cursor.fetchall()
+        return rows
