@@ -221,7 +221,7 @@ class Place:
 
 def _find_place(data_dir: Path, notes: list[str]) -> Place:
     """The data directory; for root, a folder of ours where an ordinary user cannot reach it."""
-    programs, cluster = _programs(), data_dir / "postgres"
+    programs, cluster = find_programs(), data_dir / "postgres"
     if os.getuid() != 0:
         return Place(programs=programs, cluster=cluster)
     spare = Path("/var/lib", f"agentpipe-{_mark(data_dir)}")
@@ -238,7 +238,7 @@ def _find_place(data_dir: Path, notes: list[str]) -> Place:
     return Place(programs=programs, cluster=cluster, account=account)
 
 
-def _programs() -> Path:
+def find_programs() -> Path:
     found = importlib.util.find_spec(WHEEL.replace("-", "_"))
     for package in (found and found.submodule_search_locations) or []:
         programs = Path(package, f"pginstall{MAJOR}", "bin")

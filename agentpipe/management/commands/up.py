@@ -18,11 +18,12 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from procrastinate.contrib.django import connector_params
 
 from agentpipe import env, server, telemetry
+from agentpipe.database import let_database_go
 from agentpipe.embedded import Postgres
 from agentpipe.env import BadSetting
 from conversations.access import default_project
@@ -150,13 +151,6 @@ def reach_database() -> Iterator["psycopg.Connection[Any]"]:
         ) from error
     with reached:
         yield reached
-
-
-def let_database_go() -> None:
-    """Close the pool's connections, so that its threads end before the database does."""
-    wrapper: Any = connections[DEFAULT_DB_ALIAS]  # the stubs know no pool
-    wrapper.close()
-    wrapper.close_pool()
 
 
 def make_admin() -> None:
