@@ -12,7 +12,7 @@ from streaming.events import iso
 if TYPE_CHECKING:
     from agents.backends.base import Todo
     from agents.models import AgentRun, AgentStep, Progress
-    from agents.progress import Report
+    from agents.progress import Glimpse, Report
     from conversations.models import Message
 
 Json = dict[str, Any]
@@ -171,16 +171,16 @@ def message_appended(run: "AgentRun", message: "Message", shape: Json) -> AgentE
     )
 
 
-def progress(row: "Progress", report: "Report", whole: Json) -> AgentEvent:
+def progress(row: "Progress | Glimpse", report: "Report", whole: Json) -> AgentEvent:
     """`whole` is where its project stands with it, if that is known."""
     return _of_progress("agent.progress", row, report, whole)
 
 
-def complete(row: "Progress", report: "Report", whole: Json) -> AgentEvent:
+def complete(row: "Progress | Glimpse", report: "Report", whole: Json) -> AgentEvent:
     return _of_progress("agent.complete", row, report, whole)
 
 
-def _of_progress(kind: str, row: "Progress", report: "Report", whole: Json) -> AgentEvent:
+def _of_progress(kind: str, row: "Progress | Glimpse", report: "Report", whole: Json) -> AgentEvent:
     shape = {
         **progress_shape(row),
         "progress": plain(row.percentage),
@@ -199,7 +199,7 @@ def _of_progress(kind: str, row: "Progress", report: "Report", whole: Json) -> A
     )
 
 
-def progress_shape(row: "Progress") -> Json:
+def progress_shape(row: "Progress | Glimpse") -> Json:
     return {
         "agentId": row.agent_id,
         "status": row.status,

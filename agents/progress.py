@@ -28,6 +28,8 @@ Reason = Literal["agent_joined", "agent_restarted", "plan_grew", "agent_went_bac
 # Marks our advisory locks: "prog" in ASCII, above the bits of a project's key.
 LOCK = 0x70726F67 << 32
 COMPLETED = "completed"
+# What a report may say of where the agent is.
+SAID = ("status", "percentage", "current_step", "total_steps", "tokens_used", "cost")
 KEPT = [
     *("run", "status", "percentage", "current_step", "total_steps", "remaining_s", "tokens_used"),
     *("cost", "updated_at", "began_at", "began_with", "reached_at", "noted", "noted_at"),
@@ -56,11 +58,25 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Glimpse:
+    """In the shape of a row that is not kept: to make one of those takes longer than to tell it."""
+
+    agent_id: str
+    status: str = "running"
+    percentage: float = 0.0
+    current_step: int = 0
+    total_steps: int = 0
+    remaining_s: float | None = None
+    tokens_used: int = 0
+    cost: Decimal = Decimal(0)
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What came of a report: how far the agent is, and the whole with it."""
 
-    row: Progress
-    is_kept: bool
+    row: Progress | Glimpse
     events: tuple[AgentEvent, ...]
 
 
@@ -96,7 +112,8 @@ def take(reports: Sequence[Report]) -> list[Standing]:
     for found in Progress.objects.filter(project__in=project_ids):
         known.setdefault(found.project_id, {})[found.agent_id] = found
     standings = [move(known.setdefault(one.project_id, {}), one) for one in reports]
-    changed = {id(standing.row): standing.row for standing in standings if standing.is_kept}
+    kept = [standing.row for standing in standings if isinstance(standing.row, Progress)]
+    changed = {id(row): row for row in kept}
     history.note(changed.values())
     _write(changed.values())
     return standings
@@ -126,16 +143,25 @@ def lock(project_ids: Iterable[int]) -> None:
 
 def passing(report: Report) -> Standing:
     """What is told of an agent without being kept: between two reports that are."""
-    row = Progress(project_id=report.project_id, agent_id=report.agent_id)
-    _say(row, report)
-    row.remaining_s = report.remaining_s
+    said = {name: value for name in SAID if (value := getattr(report, name)) is not None}
+    if report.status == COMPLETED and report.percentage is None:
+        said["percentage"] = pace.WHOLE
+        said.setdefault("current_step", report.total_steps or 0)
+    row = Glimpse(
+        agent_id=report.agent_id,
+        remaining_s=report.remaining_s,
+        updated_at=report.at,
+        **said,
+    )
     return _standing(row, report, {}, has_completed=report.status == COMPLETED)
 
 
-def _standing(row: Progress, report: Report, whole: Json, *, has_completed: bool) -> Standing:
+def _standing(
+    row: Progress | Glimpse, report: Report, whole: Json, *, has_completed: bool
+) -> Standing:
     told = events.progress(row, report, whole)
     both = (told, events.complete(row, report, whole)) if has_completed else (told,)
-    return Standing(row=row, is_kept=bool(whole), events=both)
+    return Standing(row=row, events=both)
 
 
 def _is_superseded(row: Progress, report: Report) -> bool:
@@ -192,7 +218,7 @@ def _say(row: Progress, report: Report) -> None:
     row.updated_at = report.at if row.pk is None else max(row.updated_at, report.at)
     if report.status == COMPLETED and report.percentage is None:
         row.percentage, row.current_step = pace.WHOLE, row.total_steps
-    for name in ("status", "percentage", "current_step", "total_steps", "tokens_used", "cost"):
+    for name in SAID:
         said = getattr(report, name)
         if said is not None:
             setattr(row, name, said)

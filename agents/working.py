@@ -106,13 +106,16 @@ def take_up(run_id: int) -> Commission | None:
         standing = standing_of(run)
     run.save(update_fields=["epoch", "status", "started_at", "told"])
     publish(events.run_event(run, "updated"), *topics_of(run))
+    history = _history(run)
+    steps = {step.call_id: step for step in run.steps.all()}
+    # At the end: of a project's runs, one at a time has its progress.
     begun = _progress_of(run, tokens_used=usage_of(run).total_tokens, cost=run.cost)
     for event in begun.events:
         publish(event, *topics_of(run))
     return Commission(
         run=run,
-        history=_history(run),
-        steps={step.call_id: step for step in run.steps.all()},
+        history=history,
+        steps=steps,
         standing=standing,
         place=Place.at(begun.row.percentage, total=begun.row.total_steps),
     )

@@ -50,7 +50,7 @@ class WithinProcess(InMemoryChannelLayer):
                 self._queue_of(channel).put_nowait(message)
 
     def _queue_of(self, channel: str) -> "asyncio.Queue[Message]":
-        queue: asyncio.Queue[Message] = self.channels.setdefault(
-            channel, asyncio.Queue(self.get_capacity(channel))
-        )
+        queue: asyncio.Queue[Message] | None = self.channels.get(channel)
+        if queue is None:
+            queue = self.channels[channel] = asyncio.Queue(self.get_capacity(channel))
         return queue
