@@ -1,15 +1,17 @@
 """Jobs of workers that were killed go to those that live."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import structlog
-from django.utils import timezone
 from procrastinate.exceptions import ConnectorException
 from procrastinate.manager import JobManager
 
 # A worker that has not been heard of for so long is dead; that it is only slow hurts no job.
 GIVEN_UP_AFTER_S = 8.0
 LOOKED_FOR_EVERY_S = 3.0
+# What is due is told by the database's clock, and ours may be ahead of it.
+AT_ONCE = datetime.fromtimestamp(0, UTC)
 
 logger = structlog.get_logger(__name__)
 
@@ -27,4 +29,4 @@ async def keep_rescuing(manager: JobManager) -> None:
 async def _rescue(manager: JobManager) -> None:
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=GIVEN_UP_AFTER_S):
         logger.info("worker.job_rescued", task=job.task_name, job=job.id)
-        await manager.retry_job(job, retry_at=timezone.now())
+        await manager.retry_job(job, retry_at=AT_ONCE)

@@ -221,7 +221,8 @@ def plain(number: float) -> float:
 
 def duration_ms(run: "AgentRun") -> int:
     end_at = run.finished_at or timezone.now()
-    return round((end_at - run.created_at).total_seconds() * 1000)
+    # A clock that was set back must not make it less than nothing.
+    return max(0, round((end_at - run.created_at).total_seconds() * 1000))
 
 
 def usage_shape(run: "AgentRun") -> Json:

@@ -114,4 +114,5 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def _ms(begun: datetime | None, ended: datetime | None) -> int | None:
-    return round((ended - begun).total_seconds() * 1000) if begun and ended else None
+    # A clock that was set back must not make it less than nothing.
+    return max(0, round((ended - begun).total_seconds() * 1000)) if begun and ended else None

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 STORAGE_TIMEOUT_S = 1.0
+# More than what threads that ask at once, or a clock that is being put right, differ by.
+SET_BACK_S = 5.0
 PATIENCE = ("socket_timeout", "socket_connect_timeout")
 
 T = TypeVar("T")
@@ -157,4 +159,16 @@ def _asking(ask: Callable[[MovingWindowRateLimiter], T]) -> T:
         except RedisError as error:
             _rests_until = time.monotonic() + STORAGE_TIMEOUT_S
             logger.warning("rates.not_shared", reason=repr(error))
-    return ask(_own_limiter())
+    return ask(_own_windows())
+
+
+_latest = 0.0
+
+
+def _own_windows() -> MovingWindowRateLimiter:
+    """Made anew where the clock was set back: nothing would leave them for as long."""
+    global _latest
+    before, _latest = _latest, time.time()
+    if _latest < before - SET_BACK_S:
+        _own_limiter.cache_clear()
+    return _own_limiter()

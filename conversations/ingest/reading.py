@@ -22,8 +22,25 @@ class InvalidJSON(Exception):
 
 def read_json(body: bytes) -> Any:
     """Parse; U+0000 and lone surrogates become U+FFFD, numbers too large for a float infinity."""
+    value = _parsed(body)
+    if _may_be_deep(body) and _is_deep(value):
+        raise _too_deep()
+    return _fit(value) if _SUSPECT.search(body) else value
+
+
+def read_items(body: bytes) -> list[Any]:
+    """The same of each item of an array; one that is too deep stands as what is wrong with it."""
+    items = _parsed(body)
+    if not isinstance(items, list):
+        raise InvalidJSON("a batch is a JSON array, or one event a line")
+    if _may_be_deep(body):
+        items = [_too_deep() if _is_deep(item) else item for item in items]
+    return [_fit(item) for item in items] if _SUSPECT.search(body) else items
+
+
+def _parsed(body: bytes) -> Any:
     try:
-        value = json.loads(
+        return json.loads(
             body.decode("utf-8-sig"),
             parse_int=_integer,
             parse_constant=_no_constant,
@@ -34,9 +51,6 @@ def read_json(body: bytes) -> Any:
         raise InvalidJSON("nested too deeply") from error
     except ValueError as error:
         raise InvalidJSON(str(error)) from error
-    if body.count(b"[") + body.count(b"{") > DEEPEST and _is_deep(value):
-        raise InvalidJSON(f"nested more than {DEEPEST} levels deep")
-    return _fit(value) if _SUSPECT.search(body) else value
 
 
 def storable(value: Any) -> Any:
@@ -57,6 +71,14 @@ def _integer(digits: str) -> int | float:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _too_deep() -> InvalidJSON:
+    return InvalidJSON(f"nested more than {DEEPEST} levels deep")
+
+
+def _may_be_deep(body: bytes) -> bool:
+    return body.count(b"[") + body.count(b"{") > DEEPEST
 
 
 def _is_deep(value: Any) -> bool:

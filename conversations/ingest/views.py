@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from conversations.access import caller_of
 from conversations.errors import BodyTooLarge
 from conversations.ingest.dispatch import Answer, is_snake
-from conversations.ingest.reading import InvalidJSON, read_json
+from conversations.ingest.reading import InvalidJSON, read_items, read_json
 from conversations.ingest.receive import receive
 
 JSON = "application/json"
@@ -80,12 +80,7 @@ class IngestBatchView(IngestDoor):
     def post(self, request: Request) -> Response:
         body = self.body_of(request)
         self.spend(request, "ingest")
-        if media_type_of(request) == NDJSON:
-            events = _lines(body)
-        else:
-            events = read_json(body)
-            if not isinstance(events, list):
-                raise InvalidJSON("a batch is a JSON array, or one event a line")
+        events = _lines(body) if media_type_of(request) == NDJSON else read_items(body)
         if len(events) > MOST_EVENTS:
             raise BodyTooLarge(f"A batch has at most {MOST_EVENTS} events")
         answers = self._receive(request, events)
@@ -112,8 +107,7 @@ class IngestBatchView(IngestDoor):
             )
         )
         return [
-            _bad_line(event) if isinstance(event, InvalidJSON) else next(answers)
-            for event in events
+            _unread(event) if isinstance(event, InvalidJSON) else next(answers) for event in events
         ]
 
 
@@ -133,5 +127,5 @@ def _lines(body: bytes) -> list[object]:
     return events
 
 
-def _bad_line(error: InvalidJSON) -> Answer:
+def _unread(error: InvalidJSON) -> Answer:
     return Answer(400, {"error": "Invalid JSON", "message": str(error)})

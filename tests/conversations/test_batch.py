@@ -135,6 +135,17 @@ async def test_a_bad_line_is_a_rejected_result(api: Api) -> None:
     assert (answer.json()["accepted"], answer.json()["rejected"]) == (2, 2)
 
 
+async def test_an_event_that_is_nested_too_deeply_is_a_rejected_result(api: Api) -> None:
+    conversation = await api.start()
+    depths = {"as deep as may be": 98, "deeper": 99}
+    deep = [json.loads("[" * depth + "]" * depth) for depth in depths.values()]
+    events = [event("message.created", said(conversation, "x", deep=value)) for value in deep]
+    answer = await send(api, [*events, event("message.created", said(conversation, "Steel"))])
+
+    assert [result["status"] for result in answer.json()["results"]] == [201, 400, 201]
+    assert answer.json()["results"][1]["error"] == "Invalid JSON"
+
+
 async def test_the_media_type_may_be_written_in_any_way(api: Api) -> None:
     body = json.dumps(event("bridge.test", {}))
     for media_type in ("Application/X-NDJSON", "application/x-ndjson; charset=utf-8"):
