@@ -1,18 +1,22 @@
-"""The only writer and reader of the event log.
+"""The writer and the reader of the event log.
 
 A topic's row is locked from `append` to COMMIT. That is what keeps numbers without holes and in
 the order of commits: the next transaction on the topic waits, and a rollback gives numbers back.
+
+A statement that names the keys it wants is planned for the one volume in which they are, and takes
+as long whether there are five volumes or five hundred.
 """
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
+from streaming import keys, packs
 from streaming.errors import EventsTrimmed
 from streaming.events import ERASED, START, Event, event_id, id_without_event
 
@@ -52,19 +56,24 @@ def append(drafts: Sequence[Draft]) -> list[Event]:
     """Number and write events, as the last act of the transaction that publishes them."""
     recorded_at = timezone.now()
     tags = [secrets.randbits(32) for _ in drafts]
-    # Of each topic how many, and whether it ends with them; of each entry the place of its draft.
+    # Of each topic how many, and which is the last; of each entry the place of its draft.
     wanted: dict[str, int] = {}
-    ends: dict[str, bool] = {}
+    lasts: dict[str, int] = {}
     entries: list[tuple[str, int, int]] = []
     for place, draft in enumerate(drafts):
         for topic in draft.topics:
             number = wanted.get(topic, 0)
-            wanted[topic], ends[topic] = number + 1, draft.is_final
+            wanted[topic], lasts[topic] = number + 1, place
             entries.append((topic, number, place))
+    first_key = keys.first_key(recorded_at)
     columns: dict[str, Any] = {
         "names": "\n".join(wanted),
         "wanted": _numbers(wanted.values()),
-        "ends": _booleans(ends.values()),
+        "ends": _booleans(drafts[place].is_final for place in lasts.values()),
+        "last_tags": _numbers(tags[place] for place in lasts.values()),
+        "first_key": first_key,
+        "largest_number": keys.LARGEST_NUMBER,
+        "volume": keys.volume_of(first_key),
         "kinds": "\n".join(draft.kind for draft in drafts),
         "payloads": "\n".join(draft.payload for draft in drafts),
         "subjects": [draft.subject for draft in drafts],
@@ -102,10 +111,8 @@ def spans(topics: Iterable[str]) -> dict[str, Span]:
     """What is held of each of these topics; a topic of which nothing was ever told is left out."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT t.name, t.first_seq, t.last_seq, t.has_ended, b.recorded_at, b.tag"
-            " FROM streaming_topic t"
-            " LEFT JOIN streaming_entry e ON e.topic_id = t.id AND e.seq = t.last_seq"
-            " LEFT JOIN streaming_eventbody b ON b.id = e.body_id WHERE t.name = ANY(%s)",
+            "SELECT name, first_seq, last_seq, has_ended, last_recorded_at, last_tag"
+            " FROM streaming_topic WHERE name = ANY(%s)",
             [list(topics)],
         )
         return {
@@ -126,37 +133,13 @@ def read_after(
 
     Raises EventsTrimmed where the first is not held.
     """
-    with connection.cursor() as cursor:
-        # One statement, so that the span and the entries are of one moment.
-        cursor.execute(
-            "SELECT t.first_seq, t.last_seq, e.seq, b.kind, b.payload, b.subject, b.occurred_at,"
-            " b.recorded_at, b.tag, b.is_final FROM streaming_topic t LEFT JOIN LATERAL ("
-            "  SELECT seq, body_id, sum(length) OVER (ORDER BY seq) - length AS bytes_before FROM ("
-            "   SELECT n.seq, n.body_id, octet_length(sized.payload) AS length"
-            "   FROM streaming_entry n JOIN streaming_eventbody sized ON sized.id = n.body_id"
-            "   WHERE n.topic_id = t.id AND n.seq > %s ORDER BY n.seq LIMIT %s"
-            "  ) page"
-            ") e ON e.bytes_before < %s LEFT JOIN streaming_eventbody b ON b.id = e.body_id"
-            " WHERE t.name = %s ORDER BY e.seq",
-            [after, limit, limit_bytes, topic],
-        )
-        rows = cursor.fetchall()
-    Span(first=rows[0][0], last=rows[0][1]).check(after) if rows else Span().check(after)
-    return [
-        Event(
-            topic=topic,
-            seq=seq,
-            kind=kind,
-            payload=payload,
-            subject=subject,
-            occurred_at=occurred_at,
-            recorded_at=recorded_at,
-            tag=tag,
-            is_final=is_final,
-        )
-        for _, _, seq, kind, payload, subject, occurred_at, recorded_at, tag, is_final in rows
-        if seq is not None
-    ]
+    standing = _standing(topic)
+    standing.check(after)
+    found = _read_on(standing, after, limit, limit_bytes)
+    if standing.last > after and (not found or found[0].seq != after + 1):
+        # Trimmed between the two statements: this says so.
+        _standing(topic).check(after)
+    return found
 
 
 def erase(topic: str) -> list[str]:
@@ -187,12 +170,6 @@ def erase(topic: str) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def trim(*, older_than: timedelta, chunk: int = 5_000) -> int:
-    """Forget what was recorded longer ago; says how many entries went."""
-    before = timezone.now() - older_than
-    return sum(_trim_chunks(before, chunk))
-
-
 def _numbers(values: Iterable[int]) -> str:
     return ",".join(map(str, values))
 
@@ -201,22 +178,136 @@ def _booleans(values: Iterable[bool]) -> str:
     return ",".join("t" if value else "f" for value in values)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing(Span):
+    """And where its events are: from number `volume_seq` on in that volume, earlier ones anywhere.
+
+    What an older version of this program has added meanwhile is somewhere else.
+    """
+
+    topic: str
+    topic_id: int = 0
+    volume: int = 0
+    volume_seq: int = 1
+
+
+def _standing(topic: str) -> _Standing:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, first_seq, last_seq, volume, volume_seq FROM streaming_topic"
+            " WHERE name = %s",
+            [topic],
+        )
+        found = cursor.fetchone()
+    if found is None:
+        return _Standing(topic=topic)
+    topic_id, first, last, volume, volume_seq = found
+    return _Standing(
+        topic=topic, topic_id=topic_id, first=first, last=last, volume=volume, volume_seq=volume_seq
+    )
+
+
+def _read_on(standing: _Standing, after: int, limit: int, limit_bytes: int) -> list[Event]:
+    found: list[Event] = []
+    for in_volume in (True, False):
+        if in_volume and after + 1 < standing.volume_seq:
+            continue
+        while after < standing.last and len(found) < limit and limit_bytes > 0:
+            page = _page(standing, after, limit - len(found), limit_bytes, in_volume=in_volume)
+            if not page:
+                break
+            found += page
+            limit_bytes -= sum(len(event.payload.encode()) for event in page)
+            after = page[-1].seq
+    return found
+
+
+def _page(
+    standing: _Standing, after: int, limit: int, limit_bytes: int, *, in_volume: bool
+) -> list[Event]:
+    """Some of what comes next, of one volume without holes."""
+    wanted: dict[str, Any] = {
+        "topic": standing.topic_id,
+        "after": after,
+        "limit": limit,
+        # In a pack as long as there are, the first that is wanted may be the first of all.
+        "before": after + limit + packs.MOST_EVENTS,
+        "limit_bytes": limit_bytes,
+    }
+    if in_volume:
+        wanted |= {"first": standing.volume, "end": standing.volume + keys.KEYS_A_VOLUME}
+    with connection.cursor() as cursor:
+        cursor.execute(_PAGE_OF_VOLUME if in_volume else _PAGE, wanted)
+        rows = cursor.fetchall()
+    events: list[Event] = []
+    for seq, kind, payload, subject, occurred_at, recorded_at, tag, is_final in rows:
+        event = Event(
+            topic=standing.topic,
+            seq=seq,
+            kind=kind,
+            payload=payload,
+            subject=subject,
+            occurred_at=occurred_at,
+            recorded_at=recorded_at,
+            tag=tag,
+            is_final=is_final,
+        )
+        for one in packs.unpack(event) if kind == packs.PACKED else (event,):
+            if one.seq <= after:
+                continue
+            if len(events) == limit or limit_bytes <= 0:
+                return events
+            if in_volume and one.seq != after + len(events) + 1:
+                return events
+            events.append(one)
+            limit_bytes -= len(one.payload.encode())
+    return events
+
+
+def _page_sql(bounds: str) -> str:
+    return f"""
+        SELECT e.seq, b.kind, b.payload, b.subject, b.occurred_at, b.recorded_at, b.tag, b.is_final
+        FROM (
+            SELECT seq, body_id, sum(length) OVER (ORDER BY seq) - length AS bytes_before FROM (
+                SELECT n.seq, n.body_id, octet_length(sized.payload) AS length
+                FROM streaming_entry n JOIN streaming_eventbody sized ON sized.id = n.body_id
+                WHERE n.topic_id = %(topic)s AND n.seq > %(after)s AND n.seq < %(before)s
+                {bounds.format("n.body_id")} {bounds.format("sized.id")}
+                ORDER BY n.seq LIMIT %(limit)s
+            ) page
+        ) e
+        JOIN streaming_eventbody b ON b.id = e.body_id {bounds.format("b.id")}
+        WHERE e.bytes_before < %(limit_bytes)s ORDER BY e.seq
+    """  # noqa: S608 - names of columns
+
+
+# Two joins: what is beyond the limit is measured, and not read.
+_PAGE = _page_sql("")
+_PAGE_OF_VOLUME = _page_sql("AND {0} >= %(first)s AND {0} < %(end)s")
+
 # One statement, since each is a way to the database and back. Topics are locked in the order of
 # names: transactions that touch the same ones lock them the same way. Psycopg takes long to quote
 # an array, so that what has no line break, or no comma, comes as one text.
 _APPEND = """
     WITH numbered AS (
-        INSERT INTO streaming_topic (name, first_seq, last_seq, has_ended)
-        SELECT name, 1, wanted, ends FROM unnest(
+        INSERT INTO streaming_topic AS topic (
+            name, first_seq, last_seq, has_ended, volume, volume_seq, last_recorded_at, last_tag
+        )
+        SELECT name, 1, wanted, ends, %(volume)s, 1, %(recorded_at)s, last_tag FROM unnest(
             string_to_array(%(names)s, chr(10)), string_to_array(%(wanted)s, ',')::bigint[],
-            string_to_array(%(ends)s, ',')::bool[]
-        ) AS new (name, wanted, ends)
+            string_to_array(%(ends)s, ',')::bool[], string_to_array(%(last_tags)s, ',')::bigint[]
+        ) AS new (name, wanted, ends, last_tag)
         ORDER BY name COLLATE "C"
         ON CONFLICT (name) DO UPDATE
-        SET last_seq = streaming_topic.last_seq + excluded.last_seq, has_ended = excluded.has_ended
+        SET last_seq = topic.last_seq + excluded.last_seq, has_ended = excluded.has_ended,
+            volume = excluded.volume, volume_seq = CASE WHEN topic.volume = excluded.volume
+                THEN topic.volume_seq ELSE topic.last_seq + 1 END,
+            last_recorded_at = excluded.last_recorded_at, last_tag = excluded.last_tag
         RETURNING name, id, last_seq
     ), told AS MATERIALIZED (
-        SELECT nextval('streaming_eventbody_id_seq') AS id, new.* FROM unnest(
+        SELECT %(first_key)s | (nextval('streaming_eventbody_id_seq') & %(largest_number)s) AS id,
+            new.*
+        FROM unnest(
             string_to_array(%(kinds)s, chr(10)), string_to_array(%(payloads)s, chr(10)),
             %(subjects)s::text[], string_to_array(%(times)s, ',')::timestamptz[],
             string_to_array(%(tags)s, ',')::bigint[], string_to_array(%(finals)s, ',')::bool[]
@@ -237,42 +328,3 @@ _APPEND = """
     )
     SELECT name, last_seq FROM numbered
 """
-
-
-def _trim_chunks(before: datetime, chunk: int) -> Iterator[int]:
-    # A chunk a transaction: appending to a topic never waits for a long clean-up. Entries go from
-    # the oldest on, so that what is left of a topic has no hole; topics in the order of `append`.
-    while True:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT e.topic_id, max(e.seq) FROM (SELECT id FROM streaming_eventbody"
-                " WHERE recorded_at < %s ORDER BY recorded_at, id LIMIT %s) old"
-                " JOIN streaming_entry e ON e.body_id = old.id"
-                " JOIN streaming_topic t ON t.id = e.topic_id"
-                ' GROUP BY e.topic_id, t.name ORDER BY t.name COLLATE "C"',
-                [before, chunk],
-            )
-            ends = cursor.fetchall()
-            gone = sum(_trim_topic(cursor, topic_id, last) for topic_id, last in ends)
-            cursor.execute(
-                "DELETE FROM streaming_eventbody WHERE id IN (SELECT id FROM streaming_eventbody b"
-                " WHERE recorded_at < %s AND NOT EXISTS"
-                " (SELECT 1 FROM streaming_entry WHERE body_id = b.id)"
-                " ORDER BY recorded_at, id LIMIT %s)",
-                [before, chunk],
-            )
-            done = not cursor.rowcount
-        yield gone
-        if done:
-            return
-
-
-def _trim_topic(cursor: Any, topic_id: int, last: int) -> int:
-    cursor.execute(
-        "UPDATE streaming_topic SET first_seq = greatest(first_seq, %s) WHERE id = %s",
-        [last + 1, topic_id],
-    )
-    cursor.execute(
-        "DELETE FROM streaming_entry WHERE topic_id = %s AND seq <= %s", [topic_id, last]
-    )
-    return int(cursor.rowcount)

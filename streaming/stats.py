@@ -26,6 +26,8 @@ DOORBELLS_RUNG = Counter("agentpipe_doorbells_rung", "Announcements sent over th
 DOORBELLS_LOST = Counter(
     "agentpipe_doorbells_lost", "Announcements the channel layer did not take."
 )
+FORGOTTEN = Counter("agentpipe_log_forgotten", "Entries of the log that grew too old.")
+PACKED = Counter("agentpipe_log_packed", "Rows of the log that went into packs.")
 LATE_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)
 LAG = Histogram(
     "agentpipe_lag_seconds",

@@ -9,7 +9,7 @@ from channels.db import database_sync_to_async
 from django.db import connection, connections, transaction
 from pytest_django.fixtures import Settings
 
-from streaming import doorbell, hub, log, stats
+from streaming import doorbell, hub, log, stats, volumes
 from streaming.asking import in_database
 from streaming.events import Event, Filter
 from streaming.follow import Truncated, following
@@ -18,7 +18,7 @@ from tests.clients import eventually
 from tests.streaming.lab import atell, collect, follow, numbers
 
 pytestmark = pytest.mark.usefixtures("closed_hub")
-trim = database_sync_to_async(log.trim, thread_sensitive=False)
+trim = database_sync_to_async(volumes.trim, thread_sensitive=False)
 
 
 async def test_a_follower_gets_what_was_told_before_and_what_is_told_now(layer: str) -> None:
@@ -140,7 +140,7 @@ async def test_too_late_is_said_out_loud_with_the_oldest_number_still_held(layer
         )
 
     await in_database(age)
-    await trim(older_than=timedelta(days=30))
+    await trim(timedelta(days=30))
     oldest = (await in_database(log.read_after, "lab:1", 4, limit=1))[0]
 
     async with follow("lab:1", after=2) as follower:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from streaming import log
+from streaming import log, volumes
 from streaming.errors import EventsTrimmed
 from streaming.models import Entry, EventBody
 from tests.streaming.lab import numbers, tell
@@ -24,7 +24,7 @@ def test_events_older_than_the_limit_are_forgotten_and_counted() -> None:
     tell("lab:1", "lab:2", numbers=range(10))
     age(4)
 
-    assert log.trim(older_than=MONTH, chunk=3) == 8
+    assert volumes.trim(MONTH, chunk=3) == 8
 
     assert Entry.objects.count() == 12
     assert EventBody.objects.count() == 6
@@ -38,7 +38,7 @@ def test_events_older_than_the_limit_are_forgotten_and_counted() -> None:
 def test_a_topic_of_which_all_is_forgotten_keeps_its_numbers() -> None:
     tell("lab:1", numbers=range(3))
     age(3)
-    log.trim(older_than=MONTH)
+    volumes.trim(MONTH)
 
     tell("lab:1", numbers=range(1))
 
@@ -50,7 +50,7 @@ def test_an_event_recorded_out_of_turn_leaves_no_hole() -> None:
     third = EventBody.objects.order_by("pk")[2]
     EventBody.objects.filter(pk=third.pk).update(recorded_at=timezone.now() - 2 * MONTH)
 
-    log.trim(older_than=MONTH)
+    volumes.trim(MONTH)
 
     assert numbers(log.read_after("lab:1", 3)) == [4, 5]
     assert log.span("lab:1").first == 4
@@ -59,5 +59,5 @@ def test_an_event_recorded_out_of_turn_leaves_no_hole() -> None:
 def test_nothing_to_forget_forgets_nothing() -> None:
     tell("lab:1", numbers=range(3))
 
-    assert log.trim(older_than=MONTH) == 0
+    assert volumes.trim(MONTH) == 0
     assert numbers(log.read_after("lab:1", 0)) == [1, 2, 3]

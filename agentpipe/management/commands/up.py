@@ -27,6 +27,7 @@ from agentpipe.database import let_database_go
 from agentpipe.embedded import Postgres
 from agentpipe.env import BadSetting
 from conversations.access import default_project
+from streaming import volumes
 
 # An arbitrary number that every process of this project agrees on.
 MIGRATING = 4_201_170_801
@@ -133,6 +134,7 @@ def prepare_database() -> None:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", interactive=False, verbosity=0)
+        volumes.open_ahead()
         default_project()
         make_admin()
 
