@@ -125,6 +125,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "CommonPasswordValidator",
     )
 ]
+AUTHENTICATION_BACKENDS = ["agentpipe.api.logins.Counted"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "login"
@@ -159,6 +160,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src": ["'self'"],
     }
 }
+LOGIN_RATE = env.rate("AGENTPIPE_RATE_LOGIN", "20/60")
 RATES = {
     "ingest": env.rate("AGENTPIPE_RATE_INGEST", "100/60"),
     "bridge": env.rate("AGENTPIPE_RATE_BRIDGE", "6000/60"),

@@ -69,10 +69,13 @@ class Rate:
 
 def rate_of(name: str, caller: Caller) -> Rate | None:
     """The caller's rate for this, by its key or by the settings; None where it is not counted."""
-    written = caller.rates.get(name) or settings.RATES[name]
-    if caller.rated_as is None or written == "0":
+    return rate_as(caller.rates.get(name) or settings.RATES[name], name, caller.rated_as)
+
+
+def rate_as(written: str, name: str, rated_as: str | None) -> Rate | None:
+    if rated_as is None or written == "0":
         return None
-    return Rate(_item(written), name, caller.rated_as)
+    return Rate(_item(written), name, rated_as)
 
 
 def spend(name: str, caller: Caller) -> None:
