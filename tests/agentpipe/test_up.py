@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class Up(Running):
 
 
 Start = Callable[..., Up]
+JOINED = "SELECT date_joined FROM auth_user WHERE username = 'admin'"
 
 
 @pytest.fixture
@@ -52,77 +54,70 @@ def up(folder: Path) -> Iterator[Start]:
             server.stop()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """What a server that ran for the first time has said and left."""
+
+    folder: Path
+    url: str
+    readiness: Any
+    postgres: int
+    joined: str
+    said: tuple[int, str, str]
+
+
 @pytest.fixture(scope="module")
-def lived_in() -> Iterator[Path]:
-    """The data directory of a server that has run: making a database takes longer than a start."""
+def first_life() -> Iterator[Life]:
+    """One for all: making a database takes longer than a start."""
     outer = Path(tempfile.mkdtemp(prefix="agentpipe-"))
     outer.chmod(0o711)
-    first = Up(outer / "data")
+    server = Up(outer / "data")
     try:
-        first.await_ready()
+        readiness = server.await_ready()
+        postgres, joined = server.postmaster(), server.ask(JOINED)
     finally:
-        first.stop()
-    yield first.data_dir
+        said = server.stop()
+    yield Life(
+        folder=server.data_dir,
+        url=server.url,
+        readiness=readiness,
+        postgres=postgres,
+        joined=joined,
+        said=said,
+    )
     shutil.rmtree(outer)
 
 
 @pytest.fixture
-def settled(lived_in: Path, folder: Path) -> None:
-    subprocess.run(["cp", "-a", f"{lived_in}/.", folder], check=True)
+def settled(first_life: Life, folder: Path) -> None:
+    subprocess.run(["cp", "-a", f"{first_life.folder}/.", folder], check=True)
 
 
-def test_it_starts_says_where_to_look_and_stops_without_a_trace(up: Start, folder: Path) -> None:
-    server = up()
-    assert server.await_ready()["status"] == "ok"
-    postgres = server.postmaster()
+def test_it_starts_says_where_to_look_and_stops_without_a_trace(first_life: Life) -> None:
+    code, out, err = first_life.said
 
-    code, out, err = server.stop()
-
+    assert first_life.readiness["status"] == "ok"
     assert (code, err) == (0, "")
-    assert f"http://127.0.0.1:{server.port}/" in out
-    assert (folder / "bridge_api_key").read_text() in out
-    assert f"admin / {(folder / 'admin_password').read_text()}" in out
-    assert command_of(postgres) == ""
+    assert f"{first_life.url}/" in out
+    assert (first_life.folder / "bridge_api_key").read_text() in out
+    assert f"admin / {(first_life.folder / 'admin_password').read_text()}" in out
+    assert command_of(first_life.postgres) == ""
 
 
-def test_a_second_start_finds_the_same_record_and_login(up: Start, folder: Path) -> None:
-    first = up()
-    first.await_ready()
-    password = (folder / "admin_password").read_text()
-    joined = first.ask("SELECT date_joined FROM auth_user WHERE username = 'admin'")
-    assert first.stop()[0] == 0
-
-    second = up()
-    second.await_ready()
-
-    assert second.ask("SELECT date_joined FROM auth_user WHERE username = 'admin'") == joined
-    assert password in second.stop()[1]
-
-
-def test_secrets_are_for_the_owner_alone(lived_in: Path) -> None:
+def test_secrets_are_for_the_owner_alone(first_life: Life) -> None:
     for name in ("secret_key", "bridge_api_key", "admin_password"):
-        assert (lived_in / name).stat().st_mode & 0o777 == 0o600
+        assert (first_life.folder / name).stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.usefixtures("settled")
-def test_ctrl_c_is_an_orderly_end(up: Start) -> None:
+def test_a_second_start_finds_the_same_record_and_login(
+    up: Start, folder: Path, first_life: Life
+) -> None:
     server = up()
     server.await_ready()
 
-    code, out, err = server.stop(signal.SIGINT)
-
-    assert (code, err) == (0, "")
-    assert out.endswith("Stopped.\n")
-
-
-@pytest.mark.usefixtures("settled")
-def test_an_open_stream_does_not_hold_up_the_end(up: Start) -> None:
-    server = up()
-    server.await_ready()
-    with socket.create_connection(("127.0.0.1", server.port)) as idle:
-        idle.sendall(b"GET /healthz HTTP/1.1\r\n")  # and never the rest
-
-        assert server.stop()[0] == 0
+    assert server.ask(JOINED) == first_life.joined
+    assert (first_life.folder / "admin_password").read_text() in server.stop()[1]
 
 
 def test_stopping_while_it_starts_leaves_nothing_behind(up: Start, folder: Path) -> None:
@@ -137,7 +132,9 @@ def test_stopping_while_it_starts_leaves_nothing_behind(up: Start, folder: Path)
 
 
 @pytest.mark.usefixtures("settled")
-def test_a_second_server_is_told_who_has_the_data_directory(up: Start) -> None:
+def test_a_second_server_is_told_who_has_the_data_directory_until_ctrl_c_ends_that(
+    up: Start,
+) -> None:
     first = up()
     first.await_ready()
 
@@ -147,6 +144,11 @@ def test_a_second_server_is_told_who_has_the_data_directory(up: Start) -> None:
     assert f"process {first.process.pid}" in err
     assert f"http://127.0.0.1:{first.port}/" in err
     assert is_a_sentence(err)
+
+    code, out, err = first.stop(signal.SIGINT)
+
+    assert (code, err) == (0, "")
+    assert out.endswith("Stopped.\n")
 
 
 def test_a_port_that_is_taken_stops_the_start_before_the_database(up: Start, folder: Path) -> None:
@@ -226,7 +228,9 @@ def test_a_killed_database_comes_back_under_the_running_server(up: Start) -> Non
 
     wait_for(lambda: server.readiness() is None)
     wait_for(lambda: server.readiness() is not None)
-    assert server.stop()[0] == 0
+    with socket.create_connection(("127.0.0.1", server.port)) as idle:
+        idle.sendall(b"GET /healthz HTTP/1.1\r\n")  # and never the rest, which holds up no end
+        assert server.stop()[0] == 0
 
 
 @pytest.mark.usefixtures("settled")
