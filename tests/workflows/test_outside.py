@@ -285,11 +285,11 @@ async def test_2000_malformed_events_are_taken_or_refused_with_their_place(api: 
         else:
             paths = []
         assert all(_leads_into(body, path) for path in paths), (body, paths)
-        # Those that pass are all sent, of the others some: they get no further than this.
-        if not paths or number % 20 == 0:
+        # A door takes a hundred times as long as the reading of what comes in through it.
+        if number % (20 if paths else 4) == 0:
             answer = await api.post(EVENTS, content=written, headers=JSON)
             assert answer.status_code == (400 if paths else 201), (body, answer.text)
             found = [fault["path"] for fault in answer.json().get("details", [])]
             assert found == paths
             taken += not paths
-    assert taken > 100
+    assert taken > 25
