@@ -3,6 +3,7 @@
 import functools
 from collections.abc import AsyncIterator, Iterator
 
+import hypothesis
 import pytest
 from channels.db import database_sync_to_async
 from django.conf import settings
@@ -18,6 +19,16 @@ from conversations.models import Membership, Project
 from conversations.services import make_key
 from streaming import hub
 from tests.clients import Api
+
+# The same examples in every run, however long a busy machine takes for them.
+hypothesis.settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session", autouse=True)

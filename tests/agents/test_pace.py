@@ -99,7 +99,7 @@ def told_of(work: list[tuple[str, list[float]]]) -> Iterator[Report]:
     yield from sorted(told, key=lambda report: report.at)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@settings(max_examples=50)
 @given(steady_work())
 def test_at_half_time_the_end_of_steady_work_is_known_within_30_percent(
     work: list[tuple[str, list[float]]],
@@ -129,7 +129,7 @@ reports = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@settings(max_examples=75)
 @given(st.lists(reports, max_size=40))
 def test_whatever_is_reported_the_whole_goes_back_only_with_a_reason(told: list[Report]) -> None:
     rows: dict[str, Progress] = {}

@@ -56,9 +56,7 @@ def sessions(draw: st.DrawFn) -> list[Json]:
 
 @given(events=sessions(), chance=st.randoms(use_true_random=False), size=st.integers(1, 4))
 @settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
+    max_examples=30,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_order_and_repetition_ends_alike(

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
@@ -261,7 +261,7 @@ def test_only_the_slices_that_are_asked_for_are_looked_at(project: Project) -> N
     room.index_all()
     slices = "{%s}" % ((project.pk << 32) | (1 << 40))  # far ahead of all that is there
 
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(
             f"EXPLAIN (ANALYZE, FORMAT JSON) SELECT id FROM conversations_searchdocument"
@@ -363,7 +363,7 @@ async def test_phrases_hold_at_every_cut(api: Api) -> None:
     assert len(starts) > 5
     text = " ".join(words)
     for start in starts:
-        near = text[max(0, start - 60) : start + 60].split()[1:-1]
+        near = text[max(0, start - 30) : start + 30].split()[1:-1]
         for first, second in pairwise(near):
             assert await found(api, f'"{first} {second}"') == ["s-1"]
 
@@ -422,9 +422,7 @@ nonsense = st.text(st.characters(exclude_categories=["Cs"])) | st.text(
 )
 
 
-@settings(
-    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=nonsense, query=nonsense)
 def test_nonsense_is_read_and_asked_for_like_anything_else(
     project: Project, content: str, query: str
