@@ -15,7 +15,7 @@ from channels.testing import WebsocketCommunicator
 from agentpipe.asgi import application
 
 Json = dict[str, Any]
-DEADLINE_S = 60.0
+DEADLINE_S = 150.0
 # asgiref has no types.
 COMMUNICATOR: Any = ApplicationCommunicator
 NOW = "2026-11-21T10:00:00Z"

@@ -23,7 +23,7 @@ import psycopg
 from tests.prepared import ROOT, Fork, Prepared
 from tests.services import free_port
 
-WITHIN_S = 60
+WITHIN_S = 150
 KEY = "known-to-the-tests-only"
 
 

@@ -10,7 +10,7 @@ from tests.browser.conftest import Open
 from tests.browser.test_design import each_way_to_look
 from tests.servers import Server
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.processes
 
 BRIEF = (
     "Tower Bakery is a family bakery in Leipzig. We sell rye bread, apple cake and coffee. For"
@@ -43,8 +43,8 @@ def test_a_website_is_written_and_measured_while_one_looks(server: Server, open_
 
     for one in (page, other):
         expect(one.locator(".site__section")).to_have_count(4)
-        expect(one.locator(".site__section[data-complete]")).to_have_count(4, timeout=30_000)
-        expect(one.locator(".verdict")).to_have_count(5, timeout=30_000)
+        expect(one.locator(".site__section[data-complete]")).to_have_count(4)
+        expect(one.locator(".verdict")).to_have_count(5)
         expect(one.locator("[data-part=status]").first).to_have_text("completed", ignore_case=True)
         expect(one.locator(".project__overall .figure")).to_have_text("100 %")
         expect(one.locator(".verdict details[open]")).to_have_count(1)

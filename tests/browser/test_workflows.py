@@ -11,7 +11,7 @@ from tests.browser.conftest import Open
 from tests.browser.test_design import each_way_to_look
 from tests.servers import Server
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.processes
 
 PLAN = "Of {{ input.stone }} <b>only</b>. "
 BY_AGENT = {"kind": "agent", "agent": "scripted", "prompt": "Go on"}

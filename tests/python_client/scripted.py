@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-DEADLINE_S = 60
+DEADLINE_S = 150
 
 
 @dataclass(frozen=True, slots=True)
