@@ -33,7 +33,7 @@ run: export AGENTPIPE_LOCAL ?= 1
 run: .venv/synced ## start the server on http://127.0.0.1:8000/ (PORT=9000 make run for another)
 	@exec $(IN) manage.py up
 
-test: .venv/synced ## run the tests, one on each core (ARGS=-n0 for one after the other)
+test: .venv/synced ## run the tests, one more at a time than there are cores (ARGS=-n0 for one after the other)
 	$(IN) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 lint: .venv/synced ## check the code's style

@@ -27,7 +27,7 @@ from agentpipe.env import BadSetting
 FOLDERS = "agentpipe-tests-"
 # Nothing here outlives the run, so nothing has to reach the disk.
 THROWAWAY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-READY_WITHIN_S = 60
+READY_WITHIN_S = 150
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -41,8 +41,11 @@ def pytest_load_initial_conftests() -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """One after the other on a Redis that is given: what is said there, everybody hears."""
-    return 0 if _given_redis else None
+    """One more than there are cores, for many tests wait.
+
+    One after the other on a Redis that is given: what is said there, everybody hears.
+    """
+    return 0 if _given_redis else (os.cpu_count() or 1) + 1
 
 
 def pytest_report_header() -> list[str]:
