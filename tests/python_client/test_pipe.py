@@ -144,18 +144,18 @@ def test_a_lone_event_is_there_at_once(
     events = client.follow_conversation(conversation, since="0")
     next(events)
     pipe = run("pipe", url=server.url, key=key)
-    lags = []
-    for number in range(6):
+    # The first one waits for Python to start, and others for what else a machine does. One in less
+    # than a second tells that it waits for nothing else to come.
+    for number in range(60):
         at = time.monotonic()
         pipe.write(log_line(conversation, f"event {number}"))
         assert next(events).data["content"] == f"event {number}"
-        lags.append(time.monotonic() - at)
+        if time.monotonic() - at < 0.9:
+            break
+    else:
+        raise AssertionError("each of them waited for a second and more")
     events.close()
     assert pipe.end() == 0
-
-    # The first one waits for Python to start. The fastest tells what the way takes by itself,
-    # also where other tests run: less than a second, so that it waits for nothing else to come.
-    assert min(lags[1:]) < 0.9
 
 
 def test_the_writer_is_heard_to_its_end_after_ctrl_c(run: Run) -> None:

@@ -228,7 +228,7 @@ async def test_a_follower_that_leaves_while_it_reads_the_log_has_left() -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("LOCK TABLE streaming_entry IN ACCESS EXCLUSIVE MODE")
             is_locked.set()
-            may_unlock.wait(10)
+            may_unlock.wait(150)
 
     async with follow("lab:1") as follower:
         locking = asyncio.create_task(in_database(lock_the_log))

@@ -133,15 +133,15 @@ def test_a_number_is_not_seen_before_a_lower_one_that_commits_later() -> None:
         with transaction.atomic():
             tell("lab:1", numbers=range(1))
             has_appended.set()
-            may_commit.wait(10)
+            may_commit.wait(150)
 
     def fast() -> None:
-        has_appended.wait(10)
+        has_appended.wait(150)
         tell("lab:1", numbers=range(1))
 
     with ThreadPoolExecutor(2) as pool:
         slow_one, fast_one = pool.submit(in_thread(slow)), pool.submit(in_thread(fast))
-        has_appended.wait(10)
+        has_appended.wait(150)
         assert numbers(log.read_after("lab:1", 0)) == []
         assert not fast_one.done()
         may_commit.set()
@@ -165,7 +165,7 @@ def test_events_are_appended_last_and_in_topic_order_so_that_nothing_deadlocks()
 
         deadlocks = 0
         for _ in range(rounds):
-            both_ready.wait(10)
+            both_ready.wait(150)
             try:
                 tell_one_after_the_other()
             except OperationalError:
