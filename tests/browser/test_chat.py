@@ -13,6 +13,7 @@ from tests.browser.asking import (
     has_ended,
     is_live,
     parts,
+    post,
     shown,
     steps,
     written,
@@ -387,9 +388,9 @@ def test_the_list_shows_where_an_agent_is_at_work(server: Server, open_page: Ope
     badge = page.locator(".chat-list .badge")
     expect(badge).to_be_hidden()
 
-    chat.ask({"wait_ms": 700}, SAY)
-
+    message_id = chat.ask(FOREVER)
     expect(badge).to_be_visible()
+    post(server, f"/api{chat.path}/messages/{message_id}/cancel", {})
     expect(badge).to_be_hidden()
 
 

@@ -1,5 +1,6 @@
 """A workflow as a person runs it: watches its graph, reloads halfway, decides by keyboard."""
 
+import re
 from typing import Any
 
 import pytest
@@ -77,8 +78,8 @@ def test_a_workflow_is_run_watched_and_decided_by_keyboard(server: Server, open_
     page.get_by_role("button", name="Run it").press("Enter")
     is_live(page)
 
-    # Halfway, somebody reloads.
-    reaches(page, "plan", "running")
+    # Halfway, somebody reloads; on a busy machine, a little later.
+    expect(node(page, "plan")).to_have_attribute("data-state", re.compile("running|completed"))
     page.reload()
     is_live(page)
     expect(page.locator(".graph__line")).to_have_count(6)
