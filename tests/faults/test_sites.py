@@ -37,7 +37,6 @@ class Site(Topology):
     def __init__(self, folder: Path, redis_url: str, postgres: Postgres | None, url: str) -> None:
         super().__init__(folder, webs=2, workers=2, database_url=url, redis_url=redis_url)
         self.postgres = postgres
-        self.database_url = url
 
     def break_database(self) -> None:
         postgres = self.postgres

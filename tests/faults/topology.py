@@ -7,6 +7,8 @@ from tests.prepared import Prepared
 from tests.servers import KEY, Forked, environment
 from tests.services import free_port
 
+RATES = ("BRIDGE", "EVENTS", "INGEST", "MESSAGES", "STREAMS", "UPLOAD")
+
 
 class Topology:
     """So many processes of each kind, as docker-compose.yml has them, each on a port of its own."""
@@ -15,11 +17,12 @@ class Topology:
         self, folder: Path, *, webs: int, workers: int, database_url: str, redis_url: str
     ) -> None:
         self.folder = folder
+        self.database_url = database_url
         variables = {
             "AGENTPIPE_LOCAL": "0",
             "AGENTPIPE_BRIDGE_API_KEY": KEY,
             "AGENTPIPE_SECRET_KEY": "the same for all of the processes of a site",
-            "AGENTPIPE_RATE_BRIDGE": "0",
+            **{f"AGENTPIPE_RATE_{name}": "0" for name in RATES},
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
         }
