@@ -268,13 +268,14 @@ def _page_sql(bounds: str) -> str:
     return f"""
         SELECT e.seq, b.kind, b.payload, b.subject, b.occurred_at, b.recorded_at, b.tag, b.is_final
         FROM (
-            SELECT seq, body_id, sum(length) OVER (ORDER BY seq) - length AS bytes_before FROM (
-                SELECT n.seq, n.body_id, octet_length(sized.payload) AS length
-                FROM streaming_entry n JOIN streaming_eventbody sized ON sized.id = n.body_id
-                WHERE n.topic_id = %(topic)s AND n.seq > %(after)s AND n.seq < %(before)s
-                {bounds.format("n.body_id")} {bounds.format("sized.id")}
-                ORDER BY n.seq LIMIT %(limit)s
+            SELECT page.*, sum(octet_length(sized.payload)) OVER (ORDER BY seq)
+                - octet_length(sized.payload) AS bytes_before
+            FROM (
+                SELECT seq, body_id FROM streaming_entry
+                WHERE topic_id = %(topic)s AND seq > %(after)s AND seq < %(before)s
+                {bounds.format("body_id")} ORDER BY seq LIMIT %(limit)s
             ) page
+            JOIN streaming_eventbody sized ON sized.id = page.body_id {bounds.format("sized.id")}
         ) e
         JOIN streaming_eventbody b ON b.id = e.body_id {bounds.format("b.id")}
         WHERE e.bytes_before < %(limit_bytes)s ORDER BY e.seq
