@@ -8,7 +8,7 @@ Conversations are locked before runs, runs before messages, these before the pro
 that before its figures, and topics last.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -221,29 +221,46 @@ def _claim(entries: Sequence[Entry]) -> tuple[list[Entry], set[Claim]]:
     """Which of these are still to be written, and by which claims nothing may be any more."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, epoch, told, status FROM agents_agentrun WHERE id = ANY(%s)"
-            " ORDER BY id FOR NO KEY UPDATE",
-            [[entry.run.pk for entry in entries]],
+            _CLAIM,
+            {
+                "ids": _numbers(entry.run.pk for entry in entries),
+                "epochs": _numbers(entry.run.epoch for entry in entries),
+                "before": _numbers(entry.told_before for entry in entries),
+                "after": _numbers(entry.told_after for entry in entries),
+                "running": AgentRun.Status.RUNNING,
+            },
         )
-        found = {row[0]: row[1:] for row in cursor.fetchall()}
-        lost = {
-            entry.claim
-            for entry in entries
-            if found.get(entry.run.pk, (0,))[0] != entry.run.epoch
-            or found[entry.run.pk][2] != AgentRun.Status.RUNNING
-        }
-        mine = [entry for entry in entries if entry.claim not in lost]
-        # Nobody heard of the commit, and so it is written again: or is there already.
-        written = [entry for entry in mine if found[entry.run.pk][1] == entry.told_before]
-        told = [entry for entry in written if entry.steps]
-        if told:
-            cursor.execute(
-                "UPDATE agents_agentrun SET told = new.told"
-                " FROM unnest(%s::bigint[], %s::bigint[]) AS new (id, told)"
-                " WHERE agents_agentrun.id = new.id",
-                [[entry.run.pk for entry in told], [entry.told_after for entry in told]],
-            )
+        found = cursor.fetchall()
+    written = [entries[place - 1] for place, _, is_new in found if is_new]
+    lost = {entries[place - 1].claim for place, is_held, _ in found if not is_held}
     return written, lost
+
+
+def _numbers(values: Iterable[int]) -> str:
+    return ",".join(map(str, values))
+
+
+# Runs are locked in the order of their keys. What was told before is not what stands there where
+# nobody heard of the commit, and so it is written again: it is there already.
+_CLAIM = """
+    WITH held AS (
+        SELECT id, epoch, told FROM agents_agentrun
+        WHERE id = ANY(string_to_array(%(ids)s, ',')::bigint[]) AND status = %(running)s
+        ORDER BY id FOR NO KEY UPDATE
+    ), claimed AS (
+        SELECT place, id, after, held.id IS NOT NULL AS is_held,
+               coalesce(held.told = before, false) AS is_new
+        FROM unnest(
+            string_to_array(%(ids)s, ',')::bigint[], string_to_array(%(epochs)s, ',')::bigint[],
+            string_to_array(%(before)s, ',')::bigint[], string_to_array(%(after)s, ',')::bigint[]
+        ) WITH ORDINALITY AS claim (id, epoch, before, after, place)
+        LEFT JOIN held USING (id, epoch)
+    ), moved AS (
+        UPDATE agents_agentrun run SET told = after FROM claimed
+        WHERE run.id = claimed.id AND is_new AND run.told <> after
+    )
+    SELECT place, is_held, is_new FROM claimed ORDER BY place
+"""
 
 
 def _keep_calls(entries: Sequence[Entry]) -> None:
