@@ -238,6 +238,27 @@ async def test_whoever_was_given_up_for_dead_writes_no_more(
     await second.kill()
 
 
+async def test_of_a_run_that_was_cancelled_nothing_more_is_written(
+    chatting: Chatting, parts: Parts
+) -> None:
+    """Before its worker has heard of it."""
+    asked = await chatting.ask(await chatting.open(), content="How high?")
+    parts.dies_after = 5
+    worker = Worker(asked)
+    await worker.begin()
+    await _told(chatting, asked, "".join(WORDS[:5]))
+    assert (await chatting.cancel(asked)).status_code == 200
+    assert worker.scribe
+
+    await worker.scribe.say("after the end")
+    with pytest.raises(RunLost):
+        await worker.scribe.written()
+
+    assert kinds(await chatting.events(asked))[-1] == "end"
+    assert said(await chatting.events(asked)) == "".join(WORDS[:5])
+    await worker.kill()
+
+
 async def test_a_worker_that_takes_up_its_own_run_again_goes_on(
     chatting: Chatting, parts: Parts
 ) -> None:
