@@ -17,12 +17,12 @@ from agentpipe.api.request_ids import RequestIds  # noqa: E402
 from agentpipe.api.traces import Traces  # noqa: E402
 from agentpipe.routing import sockets  # noqa: E402
 from agentpipe.static import StaticFiles  # noqa: E402
+from agentpipe.threads import KeptThreads  # noqa: E402
 
+pages = BodyLimit(KeptThreads(django_application), is_known=is_known)
 application = ProtocolTypeRouter(
     {
-        "http": StaticFiles(
-            RequestIds(Traces(IngestDoor(BodyLimit(django_application, is_known=is_known))))
-        ),
+        "http": StaticFiles(RequestIds(Traces(IngestDoor(pages)))),
         "websocket": RequestIds(SocketAuthentication(URLRouter(sockets))),
     }
 )
