@@ -19,7 +19,7 @@ from streaming import tracing
 from tests.agentpipe.knocking import knock
 from tests.agents.chatting import Chatting
 from tests.agents.conftest import stopped
-from tests.clients import Api, Socket, eventually, said
+from tests.clients import Api, Socket, eventually, said, sse
 
 SECRET = "swordfish-of-the-tower"
 CALLER = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
@@ -99,8 +99,6 @@ async def test_what_is_written_together_is_linked(traces: Traces, api: Api) -> N
 
 
 async def test_a_stream_is_traced_when_it_has_begun(traces: Traces, api: Api, key: str) -> None:
-    from tests.clients import sse
-
     async with sse("/api/realtime/stream", key=key) as stream:
         assert stream.status == 200
         await traces.one("GET /api/realtime/stream")
