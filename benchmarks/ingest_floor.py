@@ -98,6 +98,10 @@ def lay_out(connection: psycopg.Connection[Any], conversations: list[str]) -> No
         connection.execute(
             f"CREATE TABLE {SCHEMA}.{table} (LIKE public.{table} INCLUDING ALL)".encode()
         )
+    # Each volume has this one for itself.
+    connection.execute(
+        f"ALTER TABLE {SCHEMA}.streaming_entry ADD PRIMARY KEY (topic_id, seq)".encode()
+    )
     connection.execute(
         f"INSERT INTO {SCHEMA}.conversations_conversation SELECT made.* FROM (SELECT * FROM"
         " public.conversations_conversation LIMIT 1) c, unnest(%s::text[]) WITH ORDINALITY"
