@@ -26,7 +26,7 @@ from tests.faults.test_followers import follow_through
 
 HOUR_S = 3600.0
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.processes]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.processes]
 
 
 class Clock:

@@ -26,7 +26,7 @@ ALL_MIB = 400
 BALLAST = "ballast"
 
 pytestmark = [
-    pytest.mark.timeout(600 if IS_LONG else 180),
+    pytest.mark.timeout(600),
     pytest.mark.processes,
     pytest.mark.skipif(os.getuid() != 0, reason="NOT TESTED: only root can make a small disk"),
 ]

@@ -21,7 +21,7 @@ from tests.clients import Api, Json, Socket, opened, said, started, told
 IS_LONG = os.environ.get("AGENTPIPE_FAULTS") == "long"
 TOGETHER = 20
 
-pytestmark = pytest.mark.timeout(900 if IS_LONG else 120)
+pytestmark = pytest.mark.timeout(900)
 
 chance = random.Random(7)
 # Nothing packs it, so that no index has room for it.

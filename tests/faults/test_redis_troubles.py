@@ -20,7 +20,7 @@ from tests.services import GivenRedis, RedisServer
 
 LASTS_S = 20.0 if IS_LONG else 1.0
 
-pytestmark = [pytest.mark.timeout(600 if IS_LONG else 120), pytest.mark.processes]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.processes]
 
 
 @pytest.fixture

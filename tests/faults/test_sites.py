@@ -28,7 +28,7 @@ ROUNDS = 5 if IS_LONG else 1
 FOLLOWERS_EACH = 20 if IS_LONG else 2
 PIECES = 600 if IS_LONG else 300
 
-pytestmark = [pytest.mark.timeout(900 if IS_LONG else 180), pytest.mark.processes]
+pytestmark = [pytest.mark.timeout(900 if IS_LONG else 600), pytest.mark.processes]
 
 
 class Site(Topology):
@@ -136,7 +136,7 @@ async def begin_run(url: str) -> str:
 async def check_run(url: str, message_id: str) -> None:
     async with (
         httpx.AsyncClient(base_url=url, headers=HEADERS, timeout=30) as client,
-        asyncio.timeout(90),
+        asyncio.timeout(300),
     ):
         steps: list[Json] = []
         while not steps or steps[-1]["type"] != "end":

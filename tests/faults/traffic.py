@@ -22,7 +22,7 @@ HEADERS = {"Authorization": f"Bearer {KEY}"}
 THE_END = "the end"
 PAUSE_S = 0.05
 BETWEEN_MESSAGES_S = 0.01
-UNTIL_ALL_IS_WELL_S = 120
+UNTIL_ALL_IS_WELL_S = 300
 # Whoever hears nothing for longer, not even a heartbeat, comes anew.
 SILENCE_S = 40.0
 
