@@ -1,9 +1,9 @@
 # Needs Python 3.11 or newer and make, and nothing else: everything is installed into .uv and .venv.
 # PYTHON names the interpreter, ARGS goes to pytest: make test ARGS="tests/roads -x",
-# BENCH names one of benchmarks/README.md.
+# BENCH names one of benchmarks/README.md; make bench ARGS=--quick has a look at most in minutes.
 
 PYTHON ?= python3
-BENCH ?= fanout
+BENCH ?=
 UV_VERSION := 0.13.8
 # The certificates that the machine trusts: companies with a proxy of their own add theirs there.
 UV := UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=.venv .uv/bin/uv
@@ -53,9 +53,9 @@ faults: .venv/synced ## run the long forms of the fault tests
 	AGENTPIPE_FAULTS=long $(IN) -m pytest tests/faults tests/agentpipe/test_nonsense.py \
 		tests/conversations/test_export_round_trip.py $(ARGS)
 
-bench: .venv/synced ## measure the fan-out to many readers (BENCH=pages make bench for another)
+bench: .venv/synced ## measure all and write benchmarks/RESULTS.md (BENCH=fanout for one, ARGS=--quick)
 	@$(UV) sync --locked --quiet --group bench --python .uv/bin/python
-	$(IN) -m benchmarks.$(BENCH)
+	$(IN) -m benchmarks.report $(BENCH) $(ARGS)
 
 .venv/synced: pyproject.toml uv.lock .uv/$(UV_VERSION)
 	@$(UV) sync --locked --quiet --python .uv/bin/python

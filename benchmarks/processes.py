@@ -4,18 +4,20 @@ import asyncio
 import multiprocessing
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import uvloop
 
 STOPPED_WITHIN_S = 10
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
+T = TypeVar("T")
 Pipe = Connection
 Main = Callable[["Pipe"], Coroutine[Any, Any, None]]
 
@@ -56,6 +58,35 @@ class Child:
             self.process.join()
 
 
+@contextmanager
+def running(main: Main) -> Iterator[Child]:
+    child = Child(main)
+    try:
+        yield child
+    finally:
+        child.stop()
+
+
+@contextmanager
+def sampling(measure: Callable[[], T]) -> Iterator[list[T]]:
+    """Measure twice a second, and once more at the end."""
+    found: list[T] = []
+    is_over = threading.Event()
+
+    def sample() -> None:
+        while not is_over.wait(0.5):
+            found.append(measure())
+
+    sampler = threading.Thread(target=sample)
+    sampler.start()
+    try:
+        yield found
+    finally:
+        is_over.set()
+        sampler.join()
+        found.append(measure())
+
+
 async def next_command(pipe: "Pipe") -> Any:
     """What the parent wants next; None when it wants no more."""
     try:
@@ -82,6 +113,10 @@ def resident_bytes(pid: int) -> int:
 def cpu_s(pid: int) -> float:
     """What a process has used of a core; with what its children have that are gone. Linux only."""
     return sum(map(int, _stat(pid)[11:15])) / TICKS_A_SECOND
+
+
+def family_bytes(pid: int) -> int:
+    return resident_bytes(pid) + sum(map(resident_bytes, children(pid)))
 
 
 def family_cpu_s(pid: int) -> float:

