@@ -106,7 +106,7 @@ class Recorder:
         try:
             entries = [entry for _, entry in batch]
             traces = [entry.run.trace for entry in entries]
-            with stats.RECORDING.time(), tracing.span("record", after=traces):
+            with stats.RECORDING.time(), tracing.span("recorder", after=traces):
                 lost = await persistently(record_steps, entries)
         except Exception:
             if len(batch) > 1:

@@ -14,7 +14,11 @@ from pytest_django import Settings
 
 from agentpipe import server, telemetry
 from agentpipe.env import BadSetting
+from agents import working
 from agents.models import AgentRun
+from agents.recorder import Recorder, in_database
+from agents.scribe import RunScribe
+from agents.working import Commission
 from streaming import tracing
 from tests.agentpipe.knocking import knock
 from tests.agents.chatting import Chatting
@@ -119,12 +123,38 @@ async def test_a_question_is_traced_to_the_end_of_its_answer(
     run = await traces.one("run")
     await stopped(working)
 
-    parts = [traces.named(name)[0] for name in ("tool count_record", "record", "finish_run")]
+    parts = [traces.named(name)[0] for name in ("tool count_record", "recorder", "finish_run")]
     assert {span.context.trace_id for span in (run, *parts)} == {int("a" * 32, 16)}
     assert is_part(parts[0], run)
     assert run.attributes is not None
     assert run.attributes["agent"] == "scripted"
     assert SECRET not in traces.text()
+
+
+async def test_what_runs_write_together_is_part_of_each(traces: Traces, api: Api, key: str) -> None:
+    chatting, shared = Chatting(api, key), Recorder()
+    places = [f"00-{letter * 32}-{letter * 16}-01" for letter in "ab"]
+    scribes = []
+    for place in places:
+        api.headers["traceparent"] = place
+        asked = await chatting.ask(await chatting.open())
+        commission = await in_database(_taken_up, asked["message_id"])
+        scribes.append(RunScribe(commission, shared))
+    for scribe in scribes:
+        await scribe.status("Looking")
+    await asyncio.gather(*(scribe.written() for scribe in scribes))
+
+    (record,) = traces.named("recorder")
+    (link,) = record.links
+    assert [record.context.trace_id, link.context.trace_id] == [
+        int(place.split("-")[1], 16) for place in places
+    ]
+
+
+def _taken_up(question: str) -> Commission:
+    commission = working.take_up(AgentRun.objects.get(question__public_id=question).pk)
+    assert commission is not None
+    return commission
 
 
 async def test_nothing_is_traced_while_nobody_takes_it(api: Api, key: str) -> None:
