@@ -124,7 +124,7 @@ _alive: set[int] = set()
 
 
 def _import_what_it_needs() -> None:
-    os.environ["DJANGO_SETTINGS_MODULE"] = "agentpipe.settings"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentpipe.settings")
     for name in NEEDED:
         importlib.import_module(name)
     from agents import roster

@@ -25,7 +25,8 @@ from websockets.asyncio.client import connect
 from agentpipe.embedded import address
 from tests.agents.chatting import kinds, said
 from tests.clients import Json
-from tests.servers import Running, Server
+from tests.prepared import Prepared
+from tests.servers import Forked, Running, Server, environment
 from tests.services import GivenRedis, RedisServer, free_port, url_of
 from tests.vendors import Answer, FakeVendors, Text, ToolUse
 
@@ -140,18 +141,20 @@ class Site:
     def __init__(self, folder: Path, database_url: str, **variables: str) -> None:
         self.folder = folder
         self.database_url = database_url
-        self.variables = variables
+        self.command = Prepared(
+            environment(folder / "files", AGENTPIPE_RATE_MESSAGES="0", **variables)
+        )
         self.port = free_port()
         self.web: Running | None = None
         self.workers: list[Running] = []
 
     def open(self, *options: str) -> None:
         """The web server, with these options of `up`; again, after it was killed."""
-        self.web = self._run("web", *options, PORT=str(self.port))
+        self.web = self._run(*options, port=self.port)
         self.web.await_ready()
 
     def add_worker(self) -> Running:
-        worker = self._run(f"worker-{len(self.workers)}")
+        worker = self._run(port=free_port())
         self.workers.append(worker)
         worker.await_ready()
         return worker
@@ -160,6 +163,7 @@ class Site:
         for running in [*self.workers, *([self.web] if self.web else [])]:
             if running.process.poll() is None:
                 running.stop()
+        self.command.stop()
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database_url) as connection:
@@ -169,11 +173,8 @@ class Site:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             connection.execute(NOTED.encode())
 
-    def _run(self, name: str, *options: str, **variables: str) -> Running:
-        chosen = {**self.variables, **variables}
-        if "DATABASE_URL" not in chosen and name != "web":
-            chosen["DATABASE_URL"] = self.database_url
-        return Running(self.folder / name, *options, AGENTPIPE_RATE_MESSAGES="0", **chosen)
+    def _run(self, *options: str, port: int) -> Running:
+        return Forked(self.command, self.folder / "files", *options, port=port)
 
 
 @pytest.fixture
@@ -401,13 +402,13 @@ async def test_a_database_that_is_killed_takes_no_answer_with_it(
     folder: Path, vendors: FakeVendors
 ) -> None:
     """The embedded one, which the server starts again; web and worker are one process."""
-    site = Site(folder, url_of(address(folder / "web")), **vendors.settings)
+    site = Site(folder, url_of(address(folder / "files")), **vendors.settings)
     try:
         await asyncio.to_thread(site.open)
         site.note_writing()
 
         async def kill_the_database() -> None:
-            noted = folder / "web" / "postgres" / "postmaster.pid"
+            noted = folder / "files" / "postgres" / "postmaster.pid"
             os.kill(int(noted.read_text().split()[0]), signal.SIGKILL)
 
         for _ in range(KILLS):
