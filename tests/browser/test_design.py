@@ -12,10 +12,11 @@ from tests.browser.axe import axe
 from tests.browser.conftest import Open
 from tests.servers import Server
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.processes
 
 PAGES = ["/", "/login", "/nothing-here", "/settings/projects"]
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WIDTHS = (360, 1440)
 LARGEST_SCRIPTS = 250_000
 MOST_STOPS = 100
 
@@ -26,20 +27,26 @@ SHOW_PARTS = """async (parts) => {
 }"""
 
 
-@pytest.fixture
-def page(server: Server, open_page: Open) -> Page:
+@pytest.fixture(scope="module")
+def server(common_server: Server) -> Server:
+    server = common_server
     server.ingest("conversation.started", conversation_id="tower", initial_prompt="A tower")
     server.say("Stone or steel?", tokens_used=1200, cost=0.0042)
     server.ingest("conversation.error", conversation_id="tower", error_message="No reply")
+    return server
+
+
+@pytest.fixture
+def page(server: Server, open_page: Open) -> Page:
     return open_page(server.url, strict=False)
 
 
 def each_way_to_look(page: Page) -> Iterator[str]:
-    for scheme in SCHEMES:
+    """Each scheme and each width, once: colours are of the one, and places of the other."""
+    for scheme, width in zip(SCHEMES, WIDTHS, strict=True):
         page.emulate_media(color_scheme=scheme)
-        for width in (360, 1440):
-            page.set_viewport_size({"width": width, "height": 800})
-            yield f"{scheme} at {width}"
+        page.set_viewport_size({"width": width, "height": 800})
+        yield f"{scheme} at {width}"
 
 
 def test_nothing_keeps_people_out_of_a_page(page: Page, server: Server) -> None:

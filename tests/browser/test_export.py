@@ -1,6 +1,7 @@
 """The page that is exported, opened from disk by a browser that runs what it finds."""
 
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,10 @@ ATTACKS = [
 ]
 
 
-@pytest.fixture
-def exported(server: Server, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def exported(common_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A conversation in which every text is an attack."""
+    server = common_server
     everything = "\n".join(ATTACKS)
     agents = [
         {
@@ -61,7 +63,7 @@ def exported(server: Server, tmp_path: Path) -> Path:
         status="error",
         summary={"text": everything, "short_text": everything, "agent_type": everything},
     )
-    path = tmp_path / "export.html"
+    path = tmp_path_factory.mktemp("exported") / "export.html"
     request = urllib.request.Request(
         f"{server.url}/api/conversations/tower/export?format=html",
         headers={"Authorization": f"Bearer {KEY}"},
@@ -72,10 +74,9 @@ def exported(server: Server, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def page(browser: Browser, exported: Path) -> Page:
+def page(browser: Browser, exported: Path) -> Iterator[Page]:
     """The page after everything on it has had its chance."""
-    context = browser.new_context()
-    page = context.new_page()
+    page = browser.new_page()
     did: list[str] = []
 
     def dismiss(dialog: Dialog) -> None:
@@ -88,7 +89,8 @@ def page(browser: Browser, exported: Path) -> Page:
     page.on("pageerror", lambda error: did.append(str(error)))
     page.goto(exported.as_uri(), wait_until="load")
     assert did == [exported.as_uri()]
-    return page
+    yield page
+    page.close()
 
 
 def test_nothing_that_was_said_becomes_a_part_of_the_page(page: Page) -> None:
@@ -111,19 +113,21 @@ def test_everything_that_was_said_can_be_read(page: Page) -> None:
     assert page.locator("article").nth(12).locator(".code").count() == 2
 
 
-def test_the_page_would_not_run_a_script_that_was_in_it(browser: Browser, exported: Path) -> None:
+def test_the_page_would_not_run_a_script_that_was_in_it(
+    browser: Browser, exported: Path, tmp_path: Path
+) -> None:
     """Its own policy forbids it, should the escaping ever fail."""
     whole = exported.read_text().replace(
         "<h1", "<script>document.title = 'ran'</script><img src='http://127.0.0.1:9/x'><h1", 1
     )
-    exported.write_text(whole)
-    page = browser.new_context().new_page()
+    spoilt = tmp_path / "export.html"
+    spoilt.write_text(whole)
     failed: list[str] = []
-    page.on("requestfailed", lambda request: failed.append(str(request.failure)))
+    with browser.new_page() as page:
+        page.on("requestfailed", lambda request: failed.append(str(request.failure)))
+        page.goto(spoilt.as_uri(), wait_until="load")
 
-    page.goto(exported.as_uri(), wait_until="load")
-
-    assert page.title() != "ran"
+        assert page.title() != "ran"
     assert set(failed) <= {"csp"}
 
 
@@ -131,16 +135,15 @@ def test_the_page_would_not_run_a_script_that_was_in_it(browser: Browser, export
 def test_it_is_readable_by_day_and_by_night_and_on_a_telephone(
     browser: Browser, exported: Path, scheme: str
 ) -> None:
-    context = browser.new_context(
+    with browser.new_page(
         color_scheme="dark" if scheme == "dark" else "light",
         viewport={"width": 360, "height": 700},
-    )
-    page = context.new_page()
-    page.goto(exported.as_uri())
+    ) as page:
+        page.goto(exported.as_uri())
 
-    colour, ground = page.evaluate(
-        "() => ['color', 'backgroundColor'].map(name => getComputedStyle(document.body)[name])"
-    )
-    is_dark = sum(map(int, ground[4:-1].split(","))) < sum(map(int, colour[4:-1].split(",")))
-    assert is_dark == (scheme == "dark")
-    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+        colour, ground = page.evaluate(
+            "() => ['color', 'backgroundColor'].map(name => getComputedStyle(document.body)[name])"
+        )
+        is_dark = sum(map(int, ground[4:-1].split(","))) < sum(map(int, colour[4:-1].split(",")))
+        assert is_dark == (scheme == "dark")
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

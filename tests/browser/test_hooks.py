@@ -44,7 +44,7 @@ MOUNT = """async ({ hook, options }) => {
 # Playwright's own way to wait wants eval, which the page's policy forbids.
 AWAIT = """async () => {
   const isSo = FACT;
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 150_000;
   while (!isSo(window.shown)) {
     if (Date.now() > deadline) throw new Error(JSON.stringify(window.shown));
     await new Promise((done) => setTimeout(done, 20));

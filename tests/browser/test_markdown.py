@@ -30,8 +30,8 @@ WRITE = """async (pieces) => {
 
 
 @pytest.fixture
-def page(server: Server, open_page: Open) -> Page:
-    page = open_page(f"{server.url}/login")
+def page(common_server: Server, open_page: Open) -> Page:
+    page = open_page(f"{common_server.url}/login")
     page.add_style_tag(url="/static/css/prose.css")
     page.evaluate(BEGIN)
     expect(page.locator("markdown-text > p")).to_have_count(2)

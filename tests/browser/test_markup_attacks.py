@@ -104,9 +104,9 @@ class Watched:
 
 
 @pytest.fixture
-def watched(server: Server, open_page: Open) -> Watched:
+def watched(common_server: Server, open_page: Open) -> Watched:
     # The sign-in page follows nothing: what it asks for, it asks for because of us.
-    return Watched(open_page(f"{server.url}/login"), server)
+    return Watched(open_page(f"{common_server.url}/login"), common_server)
 
 
 def test_there_are_enough_of_them() -> None:
@@ -123,9 +123,10 @@ def test_an_attack_is_a_text_like_any_other(watched: Watched, how: str) -> None:
     watched.assert_nothing_happened()
 
 
-def test_the_sanitizer_would_hold_alone(server: Server, open_page: Open) -> None:
+def test_the_sanitizer_would_hold_alone(common_server: Server, open_page: Open) -> None:
     """As if markdown had let all markup through. It is the parser that the policy stops."""
-    watched = Watched(open_page(f"{server.url}/login", strict=False), server)
+    page = open_page(f"{common_server.url}/login", strict=False)
+    watched = Watched(page, common_server)
     watched.page.evaluate(SANITIZE, ATTACKS)
     watched.settle()
 
