@@ -20,7 +20,7 @@ FOLLOWERS = 50 if IS_LONG else 16
 MESSAGES = 100 if IS_LONG else 12
 WRITERS = 8
 
-pytestmark = [pytest.mark.timeout(600 if IS_LONG else 180), pytest.mark.processes]
+pytestmark = pytest.mark.processes
 
 
 class Reader:

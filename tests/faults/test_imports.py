@@ -27,7 +27,7 @@ WITHIN_S = 1_500 if IS_LONG else 150
 TAKEN_OVER_WITHIN_S = 15 if IS_LONG else 60
 JOBS = "/api/projects/default/ingest/jobs"
 
-pytestmark = [pytest.mark.timeout(3_600 if IS_LONG else 180), pytest.mark.processes]
+pytestmark = [pytest.mark.timeout(3_600 if IS_LONG else 600), pytest.mark.processes]
 
 # All that an import leaves, without what is made by chance or by the clock of the import.
 ROWS = {

@@ -18,7 +18,7 @@ from tests.services import GivenRedis, RedisServer, free_port
 CONVERSATIONS = 8
 SERVICE = "tower"
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.processes]
+pytestmark = pytest.mark.processes
 
 
 @pytest.fixture
