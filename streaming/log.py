@@ -209,35 +209,54 @@ def _standing(topic: str) -> _Standing:
 
 def _read_on(standing: _Standing, after: int, limit: int, limit_bytes: int) -> list[Event]:
     found: list[Event] = []
-    for in_volume in (True, False):
-        if in_volume and after + 1 < standing.volume_seq:
-            continue
-        while after < standing.last and len(found) < limit and limit_bytes > 0:
-            page = _page(standing, after, limit - len(found), limit_bytes, in_volume=in_volume)
-            if not page:
-                break
-            found += page
-            limit_bytes -= sum(len(event.payload.encode()) for event in page)
-            after = page[-1].seq
+    is_there = after + 1 >= standing.volume_seq
+    volume: int | None = standing.volume
+    while after < standing.last and len(found) < limit and limit_bytes > 0:
+        if not is_there:
+            volume = _volume_of_next(standing, after)
+        if volume is None:
+            break
+        page = _page(standing, volume, after, limit - len(found), limit_bytes)
+        if is_there and page and page[0].seq != after + 1:
+            page = []
+        if not page and not is_there:
+            break
+        is_there = bool(page)
+        found += page
+        limit_bytes -= sum(len(event.payload.encode()) for event in page)
+        after = page[-1].seq if page else after
     return found
 
 
-def _page(
-    standing: _Standing, after: int, limit: int, limit_bytes: int, *, in_volume: bool
-) -> list[Event]:
-    """Some of what comes next, of one volume without holes."""
-    wanted: dict[str, Any] = {
-        "topic": standing.topic_id,
-        "after": after,
-        "limit": limit,
-        # In a pack as long as there are, the first that is wanted may be the first of all.
-        "before": after + limit + packs.MOST_EVENTS,
-        "limit_bytes": limit_bytes,
-    }
-    if in_volume:
-        wanted |= {"first": standing.volume, "end": standing.volume + keys.KEYS_A_VOLUME}
+def _volume_of_next(standing: _Standing, after: int) -> int | None:
     with connection.cursor() as cursor:
-        cursor.execute(_PAGE_OF_VOLUME if in_volume else _PAGE, wanted)
+        cursor.execute(
+            "SELECT body_id FROM streaming_entry WHERE topic_id = %s AND seq > %s"
+            " ORDER BY seq LIMIT 1",
+            [standing.topic_id, after],
+        )
+        found = cursor.fetchone()
+    return keys.volume_of(found[0]) if found else None
+
+
+def _page(
+    standing: _Standing, volume: int, after: int, limit: int, limit_bytes: int
+) -> list[Event]:
+    """Some of what this volume has behind that number, up to a hole in it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _PAGE,
+            {
+                "topic": standing.topic_id,
+                "after": after,
+                "limit": limit,
+                # In a pack as long as there are, the first that is wanted may be the first of all.
+                "before": after + limit + packs.MOST_EVENTS,
+                "limit_bytes": limit_bytes,
+                "first": volume,
+                "end": volume + keys.KEYS_A_VOLUME,
+            },
+        )
         rows = cursor.fetchall()
     events: list[Event] = []
     for seq, kind, payload, subject, occurred_at, recorded_at, tag, is_final in rows:
@@ -255,36 +274,32 @@ def _page(
         for one in packs.unpack(event) if kind == packs.PACKED else (event,):
             if one.seq <= after:
                 continue
-            if len(events) == limit or limit_bytes <= 0:
-                return events
-            if in_volume and one.seq != after + len(events) + 1:
+            is_hole = events and one.seq != events[-1].seq + 1
+            if is_hole or len(events) == limit or limit_bytes <= 0:
                 return events
             events.append(one)
             limit_bytes -= len(one.payload.encode())
     return events
 
 
-def _page_sql(bounds: str) -> str:
-    return f"""
-        SELECT e.seq, b.kind, b.payload, b.subject, b.occurred_at, b.recorded_at, b.tag, b.is_final
-        FROM (
-            SELECT page.*, sum(octet_length(sized.payload)) OVER (ORDER BY seq)
-                - octet_length(sized.payload) AS bytes_before
-            FROM (
-                SELECT seq, body_id FROM streaming_entry
-                WHERE topic_id = %(topic)s AND seq > %(after)s AND seq < %(before)s
-                {bounds.format("body_id")} ORDER BY seq LIMIT %(limit)s
-            ) page
-            JOIN streaming_eventbody sized ON sized.id = page.body_id {bounds.format("sized.id")}
-        ) e
-        JOIN streaming_eventbody b ON b.id = e.body_id {bounds.format("b.id")}
-        WHERE e.bytes_before < %(limit_bytes)s ORDER BY e.seq
-    """  # noqa: S608 - names of columns
-
-
 # Two joins: what is beyond the limit is measured, and not read.
-_PAGE = _page_sql("")
-_PAGE_OF_VOLUME = _page_sql("AND {0} >= %(first)s AND {0} < %(end)s")
+_PAGE = """
+    SELECT e.seq, b.kind, b.payload, b.subject, b.occurred_at, b.recorded_at, b.tag, b.is_final
+    FROM (
+        SELECT page.*, sum(octet_length(sized.payload)) OVER (ORDER BY seq)
+            - octet_length(sized.payload) AS bytes_before
+        FROM (
+            SELECT seq, body_id FROM streaming_entry
+            WHERE topic_id = %(topic)s AND seq > %(after)s AND seq < %(before)s
+                AND body_id >= %(first)s AND body_id < %(end)s
+            ORDER BY seq LIMIT %(limit)s
+        ) page
+        JOIN streaming_eventbody sized ON sized.id = page.body_id
+            AND sized.id >= %(first)s AND sized.id < %(end)s
+    ) e
+    JOIN streaming_eventbody b ON b.id = e.body_id AND b.id >= %(first)s AND b.id < %(end)s
+    WHERE e.bytes_before < %(limit_bytes)s ORDER BY e.seq
+"""
 
 # One statement, since each is a way to the database and back. Topics are locked in the order of
 # names: transactions that touch the same ones lock them the same way. Psycopg takes long to quote

@@ -219,6 +219,24 @@ def test_a_volume_is_dropped_when_all_of_it_is_too_old(opened: None, clock: Cloc
     assert numbers(log.read_after("lab:2", 3)) == [4]
 
 
+def test_what_is_dropped_while_it_is_read_is_said(
+    opened: None, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell_in(clock, -6, "lab:1")
+    tell_in(clock, 0, "lab:1")
+    look = log._standing
+
+    def look_and_drop(topic: str) -> log._Standing:
+        found = look(topic)
+        list(volumes.drop_older(MONTH))
+        return found
+
+    monkeypatch.setattr(log, "_standing", look_and_drop)
+    with pytest.raises(EventsTrimmed) as trimmed:
+        log.read_after("lab:1", 1)
+    assert trimmed.value.oldest == 4
+
+
 def test_a_volume_of_which_something_is_young_enough_stays(opened: None, clock: Clock) -> None:
     tell_in(clock, -4, "lab:1")
     clock.weeks = 0
