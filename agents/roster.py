@@ -1,5 +1,6 @@
 """The agents that the settings name."""
 
+import gc
 from functools import cache
 from typing import Any
 
@@ -30,4 +31,7 @@ def load() -> None:
 def backend_of(path: str) -> Backend:
     """Imported when it is first asked: a library of models takes its time."""
     made: type[Backend] = import_string(path)
+    # What came with it stays: each full collection that looks at it stops a busy worker for long.
+    gc.collect()
+    gc.freeze()
     return made()
