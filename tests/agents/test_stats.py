@@ -26,7 +26,6 @@ async def test_a_run_is_timed_from_the_question(chatting: Chatting, key: str) ->
         f"run_waited_seconds_count{{{OF}}}",
         f"run_first_piece_seconds_count{{{OF}}}",
         f'run_seconds_count{{{OF},status="completed"}}',
-        "checkpoint_seconds_count",
     ):
         await grows(growth, f"agentpipe_{name}")
     assert await growth.of("agentpipe_runs_at_work") == 0
