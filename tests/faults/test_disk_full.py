@@ -105,6 +105,7 @@ async def test_tables_that_cannot_grow_lose_nothing(disk: Disk, server: Server) 
             await going_on.grows()
             disk.fill()
             await until_refused(going_on)
+            await going_on.is_refused()
             # What is there can be read.
             found = await going_on.client.get(f"{server.url}/api/conversations")
             assert found.status_code == 200
@@ -128,6 +129,7 @@ async def test_a_whole_server_on_a_full_disk_comes_back_when_there_is_room(
             await going_on.grows()
             disk.fill()
             await until_refused(going_on)
+            await going_on.is_refused()
             upload = await going_on.client.post(
                 f"{running.url}/api/projects/default/ingest/jobs",
                 content=b"{}\n" * 100_000,

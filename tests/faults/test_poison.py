@@ -103,7 +103,7 @@ async def test_poison_harms_nobody_who_is_written_with_it(api: Api, key: str, al
     recorded = (await api.ingest("conversation.started", opened())).json()["conversationId"]
     wanted = poisons(conversation, recorded)
     chance.shuffle(wanted)
-    wanted = wanted if IS_LONG else wanted[:60]
+    wanted = wanted if IS_LONG else wanted[:40]
     well: list[str] = []
 
     for begin in range(0, len(wanted), TOGETHER):

@@ -62,7 +62,7 @@ TROUBLES: dict[str, Trouble] = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLES if IS_LONG else ["slow", "dumb", "stranded"])
+@pytest.mark.parametrize("trouble", TROUBLES if IS_LONG else ["slow", "stranded"])
 async def test_everyone_ends_with_the_log_while_redis_is(
     trouble: str, api: Api, key: str, road: Proxy
 ) -> None:

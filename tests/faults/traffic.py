@@ -15,7 +15,7 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from tests.clients import Json, said, started
+from tests.clients import Json, eventually, said, started
 from tests.servers import KEY
 
 HEADERS = {"Authorization": f"Bearer {KEY}"}
@@ -36,6 +36,7 @@ class Traffic:
         self.urls = urls
         self.conversation = str(uuid4())
         self.acknowledged: list[str] = []
+        self.refusals = 0
         self.is_over = False
         self.followers = [
             Follower(url, self.conversation, by_socket=bool(number % 2))
@@ -52,6 +53,11 @@ class Traffic:
         async with asyncio.timeout(UNTIL_ALL_IS_WELL_S):
             while len(self.acknowledged) < wanted:  # noqa: ASYNC110 - it is no event of one task
                 await asyncio.sleep(0.01)
+
+    async def is_refused(self) -> None:
+        """Wait until one of the writers was."""
+        before = self.refusals
+        await eventually(lambda: self.refusals > before, within_s=UNTIL_ALL_IS_WELL_S)
 
     async def open(self) -> None:
         await self._tell(0, "conversation.started", started(self.conversation))
@@ -93,6 +99,7 @@ class Traffic:
             # What is not our fault is said again, and only that.
             assert answer.status_code >= 500, answer.text
             assert answer.json()["error"]
+            self.refusals += 1
             await asyncio.sleep(PAUSE_S)
 
     async def _log(self, url: str) -> Seen:
