@@ -7,6 +7,7 @@ way instead, to the view of the same address, which has an answer to everything.
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextvars import Context
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from prometheus_client import Gauge
 
 from agentpipe.api.authentication import Refused, Visit, caller_by_key
 from agentpipe.api.body import Application
-from agentpipe.api.throttling import rate_of
+from agentpipe.api.throttling import Rate, rate_of
 from conversations.access import Caller
 from conversations.ingest.dispatch import is_snake
 from conversations.ingest.reading import InvalidJSON, read_json
@@ -135,33 +136,39 @@ class Line:
 
 def _write(knocks: Sequence[Knock]) -> list[Reply | None]:
     replies: list[Reply | None] = [None] * len(knocks)
-    callers = {knock.visit.headers["authorization"]: knock.visit for knock in knocks}
-    known = {key: _caller(visit) for key, visit in callers.items()}
-    admitted: dict[int, list[_Admitted]] = {}
-    for place, knock in enumerate(knocks):
-        caller = known[knock.visit.headers["authorization"]]
-        found = _admit(place, knock, caller) if caller else None
-        if found:
-            admitted.setdefault(found.caller.project.pk, []).append(found)
-    for events in admitted.values():
+    visits = {knock.visit.headers["authorization"]: knock.visit for knock in knocks}
+    callers = {key: _caller(visit) for key, visit in visits.items()}
+    asked = [
+        ask
+        for place, knock in enumerate(knocks)
+        if (ask := _ask(place, knock, callers[knock.visit.headers["authorization"]]))
+    ]
+    headers = _spend(asked)
+    admitted: dict[int, list[_Ask]] = {}
+    for ask in asked:
+        if ask.rate in headers:
+            admitted.setdefault(ask.caller.project.pk, []).append(ask)
+    for asks in admitted.values():
         answers = receive(
-            [event.event for event in events],
-            project=events[0].caller.project,
-            idempotency_keys=[knocks[event.place].idempotency_key for event in events],
+            [ask.event for ask in asks],
+            project=asks[0].caller.project,
+            idempotency_keys=[knocks[ask.place].idempotency_key for ask in asks],
         )
-        for event, answer in zip(events, answers, strict=True):
-            replies[event.place] = Reply(
-                status=answer.status, body=answer.body, headers=event.headers
+        for ask, answer in zip(asks, answers, strict=True):
+            replies[ask.place] = Reply(
+                status=answer.status, body=answer.body, headers=headers[ask.rate]
             )
     return replies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Admitted:
+class _Ask:
+    """An event that somebody may write, if the rate allows it."""
+
     place: int
     event: object
     caller: Caller
-    headers: dict[str, str]
+    rate: Rate | None
 
 
 def _caller(visit: Visit) -> Caller | None:
@@ -172,17 +179,28 @@ def _caller(visit: Visit) -> Caller | None:
     return caller if Scope.INGEST in caller.scopes else None
 
 
-def _admit(place: int, knock: Knock, caller: Caller) -> _Admitted | None:
+def _ask(place: int, knock: Knock, caller: Caller | None) -> _Ask | None:
+    if caller is None:
+        return None
     try:
         event = read_json(knock.body)
     except InvalidJSON:
         return None
     rate = rate_of("bridge" if is_snake(event) else "ingest", caller)
-    if rate and not rate.spend():
-        return None
-    return _Admitted(
-        place=place, event=event, caller=caller, headers=rate.headers() if rate else {}
-    )
+    return _Ask(place=place, event=event, caller=caller, rate=rate)
+
+
+def _spend(asks: Sequence[_Ask]) -> dict[Rate | None, dict[str, str]]:
+    """The headers of the rates that allow all that was asked of them together.
+
+    Where that is too much for one, the view says who still has a place.
+    """
+    together = Counter(ask.rate for ask in asks)
+    return {
+        rate: rate.headers() if rate else {}
+        for rate, times in together.items()
+        if rate is None or rate.spend(times)
+    }
 
 
 def _plain_headers(scope: Any) -> dict[str, str] | None:

@@ -47,8 +47,9 @@ class Rate:
     name: str
     rated_as: str
 
-    def spend(self) -> bool:
-        return _asking(lambda limiter: limiter.hit(self.item, self.name, self.rated_as))
+    def spend(self, times: int = 1) -> bool:
+        """Whether it may be done so many times; where it may not, nothing is spent."""
+        return _asking(lambda limiter: limiter.hit(self.item, self.name, self.rated_as, cost=times))
 
     def headers(self) -> dict[str, str]:
         stats = _asking(

@@ -1,6 +1,7 @@
 """The short way in: the same answers as the long one, and a transaction for all that wait."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import httpx
@@ -104,6 +105,22 @@ async def test_both_ways_count_against_the_same_rate_and_show_it(project: Projec
     assert left == ["2", "1", "0"]
     assert (refused.status_code, refused.headers["X-RateLimit-Remaining"]) == (429, "0")
     assert int(refused.headers["Retry-After"]) > 0
+
+
+async def test_of_many_at_once_as_many_pass_as_the_rate_allows(project: Project) -> None:
+    _, secret = await in_database(make_key)(project, "few", rates={"bridge": "7/60"})
+
+    async def say() -> int:
+        async with Api(secret) as api:
+            event = {"type": "message.created", "data": said("tower", "x")}
+            return (await api.post("/api/ingest", json=event)).status_code
+
+    async with asyncio.TaskGroup() as posting:
+        answers = [posting.create_task(say()) for _ in range(MANY)]
+
+    # The command-line tool comes again after a 503.
+    assert Counter(answer.result() for answer in answers) == {201: 7, 503: MANY - 7}
+    assert await Message.objects.filter(project=project).acount() == 7
 
 
 async def test_what_waits_meanwhile_is_written_together(api: Api) -> None:
