@@ -84,6 +84,8 @@ def _may_be_deep(body: bytes) -> bool:
 def _is_deep(value: Any) -> bool:
     level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(DEEPEST - 1):
+        if not level:
+            break
         level = [
             item
             for outer in level
