@@ -118,22 +118,35 @@ def measure(
         for number in range(size.rounds):
             say(f"throughput, round {number + 1}")
             for contender in list(contenders):
-                try:
+                with _left_out_where_it_fails(contender, contenders, found):
                     _burst(contender, max(10, int(events * contender.share)), found[contender.name])
-                except (EOFError, TimeoutError):
-                    if contender.crowd is contenders[0].crowd:
-                        raise
-                    print(f"{contender.name} is left out: it lost events.")
-                    contenders.remove(contender)
-                    del found[contender.name]
-        for contender in contenders:
+        for contender in list(contenders):
             if contender.is_timed and followers <= MOST_LATENT_CROWD:
                 say(f"latency of {contender.name}")
-                told = size.latency_s * EVENTS_A_SECOND
-                with contender.crowd.listening(told) as measured:
-                    posted = contender.tell_slowly(told)
-                found[contender.name].latency = latency_of(measured.heard, posted)
+                with _left_out_where_it_fails(contender, contenders, found):
+                    _slowly(contender, size.latency_s * EVENTS_A_SECOND, found[contender.name])
     return found
+
+
+@contextmanager
+def _left_out_where_it_fails(
+    contender: Contender, contenders: list[Contender], found: dict[str, Figures]
+) -> Iterator[None]:
+    """A peer, that is: where we fail, there is nothing to compare."""
+    try:
+        yield
+    except (EOFError, TimeoutError):
+        if contender.crowd is contenders[0].crowd:
+            raise
+        print(f"{contender.name} is left out: it lost events.")
+        contenders.remove(contender)
+        del found[contender.name]
+
+
+def _slowly(contender: Contender, events: int, figures: Figures) -> None:
+    with contender.crowd.listening(events) as measured:
+        posted = contender.tell_slowly(events)
+    figures.latency = latency_of(measured.heard, posted)
 
 
 def _burst(contender: Contender, events: int, figures: Figures) -> None:
