@@ -15,6 +15,7 @@ from streaming.errors import EventsTrimmed
 from streaming.follow import Truncated
 from streaming.models import Entry, EventBody, Topic
 from tests.streaming.lab import collect, follow, numbers, tell
+from tests.streaming.weeks import drop_weeks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MONTH = timedelta(days=30)
@@ -44,20 +45,13 @@ def opened(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for clock.weeks in (-6, -4, -2, 0):
         volumes.open_ahead()
     yield
-    drop_all()
+    drop_weeks()
 
 
 @pytest.fixture
 def closed() -> Iterator[None]:
     yield
-    drop_all()
-
-
-def drop_all() -> None:
-    with connection.cursor() as cursor:
-        for volume in volumes.all_volumes():
-            if volume.is_whole_week:
-                cursor.execute(f"DROP TABLE {volume.entry}, {volume.body}")
+    drop_weeks()
 
 
 def tell_in(clock: Clock, weeks: float, *topics: str, count: int = 3) -> None:
@@ -315,4 +309,4 @@ async def test_a_follower_who_comes_after_the_drop_is_told_so() -> None:
     async with follow("lab:1", after=1) as follower:
         assert await collect(follower, until=6) == [Truncated(oldest_id=oldest.id), 4, 5, 6]
     await hub.close()
-    await in_database(drop_all)
+    await in_database(drop_weeks)
