@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from agents.models import AgentRun, new_id
 from conversations.models import Project
+from streaming import tracing
 
 
 class Workflow(models.Model):
@@ -64,6 +65,10 @@ class WorkflowRun(models.Model):
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.QUEUED)
     error = models.TextField(blank=True)
     started_by = models.CharField(max_length=200, blank=True)
+    # Where in which trace it was started: the workers go on with that.
+    trace = models.CharField(
+        max_length=tracing.LONGEST, blank=True, default=tracing.here, db_default="", editable=False
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

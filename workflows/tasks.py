@@ -1,6 +1,8 @@
 """What the worker does for workflows: uses tools, hears of agents, ends what takes too long."""
 
 import asyncio
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection
@@ -12,8 +14,10 @@ from psycopg.errors import QueryCanceled
 
 from agents.errors import BackendFailed, BackendUnavailable, ToolFailed
 from agents.recorder import in_database, persistently
+from streaming import tracing
 from workflows import queue, working
 from workflows.errors import NodeFailed
+from workflows.models import NodeState
 from workflows.tools import InTransaction
 from workflows.working import Errand
 
@@ -28,15 +32,16 @@ logger = structlog.get_logger(__name__)
 @app.task(name=queue.CARRY_OUT, pass_context=True, retry=AGAIN)
 async def carry_out(context: JobContext, state_id: int) -> None:
     """Do what a node does, from wherever a worker before this one left it."""
-    errand = await in_database(working.take_up, state_id)
-    if errand is None:
-        return
-    try:
-        await _do(errand)
-    except asyncio.CancelledError:
-        if context.abort_reason() == AbortReason.SHUTDOWN:
-            raise JobAborted from None
-        # Cancelled: what it answers is no longer wanted.
+    with await in_database(_part_of_the_run, pk=state_id):
+        errand = await in_database(working.take_up, state_id)
+        if errand is None:
+            return
+        try:
+            await _do(errand)
+        except asyncio.CancelledError:
+            if context.abort_reason() == AbortReason.SHUTDOWN:
+                raise JobAborted from None
+            # Cancelled: what it answers is no longer wanted.
 
 
 async def _do(errand: Errand) -> None:
@@ -69,7 +74,8 @@ async def _do(errand: Errand) -> None:
 @app.task(name=queue.HEAR_AGENT, retry=AGAIN)
 def hear_agent(run_id: int) -> None:
     try:
-        working.hear_agent(run_id)
+        with _part_of_the_run(agent_run=run_id):
+            working.hear_agent(run_id)
     finally:
         connection.close()
 
@@ -77,9 +83,20 @@ def hear_agent(run_id: int) -> None:
 @app.task(name=queue.TIME_OUT, retry=AGAIN)
 def time_out(state_id: int, round: int, attempt: int) -> None:
     try:
-        working.time_out(state_id, round, attempt)
+        with _part_of_the_run(pk=state_id):
+            working.time_out(state_id, round, attempt)
     finally:
         connection.close()
+
+
+def _part_of_the_run(**of: Any) -> AbstractContextManager[None]:
+    """A job for a node goes on with the trace in which the run of the workflow was started."""
+    if not tracing.is_on():
+        return nullcontext()
+    nodes = NodeState.objects.filter(**of)
+    found = nodes.values_list("run__trace", "run__public_id", "node_id").first()
+    trace, run, node = found or ("", "", "")
+    return tracing.span("node", after=[trace], begins=True, run=run, node=node)
 
 
 @app.periodic(cron="* * * * *")

@@ -24,6 +24,7 @@ from tests.agentpipe.knocking import knock
 from tests.agents.chatting import Chatting
 from tests.agents.conftest import stopped
 from tests.clients import Api, Socket, eventually, said, sse
+from tests.workflows.running import Workflows, agent, tool
 
 SECRET = "swordfish-of-the-tower"
 CALLER = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
@@ -128,6 +129,33 @@ async def test_a_question_is_traced_to_the_end_of_its_answer(
     assert is_part(parts[0], run)
     assert run.attributes is not None
     assert run.attributes["agent"] == "scripted"
+    assert SECRET not in traces.text()
+
+
+async def test_a_workflow_is_traced_to_its_end(traces: Traces, api: Api) -> None:
+    workflows = Workflows(api)
+    answer = agent("answer", {"say": SECRET}, needs=["count"])
+    await workflows.save(tool("count", "count_record"), answer)
+    api.headers["traceparent"] = CALLER
+    started = await workflows.start()
+    del api.headers["traceparent"]
+    traces.exporter.clear()
+
+    working = asyncio.create_task(server.keep_working())
+    ended = await workflows.ended(started)
+    asked = await traces.one("run")
+    await stopped(working)
+
+    assert ended["status"] == "completed"
+    counted, heard = traces.named("node")
+    for span, node in ((counted, "count"), (heard, "answer")):
+        assert span.attributes == {"run": started["id"], "node": node}
+    # Of several of that name, the node's.
+    parts = [traces.named(name)[0] for name in ("take_up", "finish", "hear_agent")]
+    assert [parent(part) for part in parts] == [
+        span.context.span_id for span in (counted, counted, heard)
+    ]
+    assert {span.context.trace_id for span in (counted, asked, heard)} == {int("a" * 32, 16)}
     assert SECRET not in traces.text()
 
 
