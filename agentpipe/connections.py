@@ -3,14 +3,23 @@
 import asyncio
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import unquote
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from websockets.datastructures import Headers
+from websockets.http11 import Request
+
+from agentpipe.sockets import Socket
 
 LONGEST_HEAD = 64 * 1024
 HEAD_WITHIN_S = 20.0
 # A body has this long, and as much longer as it takes at this pace.
 BODY_WITHIN_S = 60.0
 SLOWEST_BODY_BYTES_A_S = 500
+# By which it is decided whether a request is a handshake.
+OF_HANDSHAKE = {b"connection", b"upgrade", b"sec-websocket-key", b"sec-websocket-version"}
+OFFERED = b"sec-websocket-protocol"
+ASGI = {"version": "3.0", "spec_version": "2.4"}
 
 
 class Connection(HttpToolsProtocol):
@@ -45,6 +54,39 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self.deadline = None
+
+    def handle_websocket_upgrade(self) -> None:
+        # Uvicorn's own writes the request anew, and has it parsed again.
+        self.connections.discard(self)
+        socket = Socket(self.config, self.server_state, self.transport)
+        self.transport.set_protocol(socket)
+        handshake = Headers()
+        for name, value in self.headers:
+            if name in OF_HANDSHAKE:
+                handshake[name.decode()] = value.decode("latin-1")
+        url = self.url.decode("latin-1")
+        request = Request(url, handshake, method=self.scope["method"])
+        socket.open(request, self._scope_of_socket(url))
+        # It knows us, too: neither would be gone before a full collection.
+        self.parser = None  # type: ignore[assignment]
+
+    def _scope_of_socket(self, url: str) -> dict[str, Any]:
+        path, _, query = url.partition("?")
+        offered = [value.decode("latin-1") for name, value in self.headers if name == OFFERED]
+        return {
+            "type": "websocket",
+            "asgi": ASGI,
+            "http_version": "1.1",
+            "scheme": "wss" if self.scheme == "https" else "ws",
+            "server": self.server,
+            "client": self.client,
+            "root_path": self.root_path,
+            "path": self.root_path + unquote(path),
+            "raw_path": path.encode("latin-1"),
+            "query_string": query.encode("latin-1"),
+            "headers": self.headers,
+            "subprotocols": [word.strip() for line in offered for word in line.split(",")],
+        }
 
     def is_overdue(self, now: float) -> bool:
         if self.deadline is None or now < self.deadline:

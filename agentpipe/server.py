@@ -19,7 +19,7 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from agentpipe import logs
 from agentpipe.connections import Connection, let_go_of_the_overdue
 from agentpipe.rescue import GIVEN_UP_AFTER_S, keep_rescuing
-from agentpipe.sockets import Socket
+from agentpipe.sockets import Socket, look_after_all
 from agents import roster
 from streaming import hub
 
@@ -58,7 +58,6 @@ def configuration() -> uvicorn.Config:
         "agentpipe.asgi:application",
         http=Connection,
         ws=Socket,
-        ws_per_message_deflate=False,
         ws_ping_interval=settings.STREAM_HEARTBEAT_S,
         ws_ping_timeout=PING_TIMEOUT_S,
         ws_max_size=2 * MIB,
@@ -102,6 +101,7 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         if counter % TICKS_A_SECOND == 0:
             let_go_of_the_overdue(self.server_state.connections)
+            look_after_all(self.server_state.connections)
             # Uvicorn's own way counts by a clock that may be set back.
             if self.every_second:
                 await self.every_second()

@@ -67,13 +67,21 @@ ENDINGS: dict[type[Exception], tuple[CloseCode, str]] = {
 class StreamConsumer(AsyncWebsocketConsumer):
     """A socket that is let in or told why not, always after accepting: browsers hide the rest."""
 
-    # The hub listens for everybody. A channel for each socket would cost a thread hop per message.
-    channel_layer_alias = "none"
     present_state: PresentState | None = None
 
-    async def dispatch(self, message: dict[str, Any]) -> None:
-        # Channels' own goes through a thread each time, to close what we never open.
-        await getattr(self, message["type"].replace(".", "_"))(message)
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        # The hub listens for everybody. Channels' own asks for a channel of each socket, keeps
+        # tasks for it, and goes through a thread at its end, to close what we never open.
+        self.scope, self.base_send = scope, send
+        try:
+            while (message := await receive())["type"] != "websocket.disconnect":
+                await getattr(self, message["type"].replace(".", "_"))(message)
+        finally:
+            self.leave()
+
+    @abstractmethod
+    def leave(self) -> None:
+        """The socket is gone, or on its way."""
 
     async def connect(self) -> None:
         offered = self.scope.get("subprotocols", [])
@@ -156,18 +164,24 @@ class FollowConsumer(StreamConsumer):
         self.only = only
         self.subjects_in = subjects_in
         self.present_state = present_state
+        self.last_seen: str | None = None
+
+    async def connect(self) -> None:
+        # A server may forget the headers of who is let in.
+        self.last_seen = self._header(b"last-event-id")
+        await super().connect()
 
     async def open(self) -> None:
         self.forwarding = asyncio.create_task(self.follow())
 
-    async def disconnect(self, code: int) -> None:
+    def leave(self) -> None:
         if self.forwarding:
             self.forwarding.cancel()
 
     async def follow(self) -> None:
         try:
             stream = self.stream.format_map(self.scope["url_route"]["kwargs"])
-            after = wire.cursor(self._header(b"last-event-id"), self.query.get("since"))
+            after = wire.cursor(self.last_seen, self.query.get("since"))
             await self.forward(stream, after=after, only=self._wanted(), label=None)
         except OSError:
             return  # the client has gone, and the disconnect is on its way
@@ -200,7 +214,7 @@ class ManyStreamsConsumer(StreamConsumer):
     async def open(self) -> None:
         await self.send_notice({**wire.connected(""), "lastEventId": None})
 
-    async def disconnect(self, code: int) -> None:
+    def leave(self) -> None:
         for task in self.streams.values():
             task.cancel()
 
@@ -277,6 +291,9 @@ class NoSuchStream(StreamConsumer):
 
     async def open(self) -> None:
         await self.close(CloseCode.NO_SUCH_STREAM, str(TopicUnknown()))
+
+    def leave(self) -> None:
+        pass
 
 
 def _ending(error: Exception) -> tuple[CloseCode, str]:

@@ -2,7 +2,8 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,8 @@ BEARER = "Bearer "
 KEY_PROTOCOL = "agentpipe.key."
 LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 LEFT_BY_PROXIES = ("forwarded", "x-forwarded-", "x-real-ip", "via")
+# By these a socket is known, and by whether a proxy left a word; the rest differs.
+WEIGHED = {"authorization", "cookie", "host", "origin", "sec-fetch-mode", "sec-fetch-site"}
 
 
 class Refused(Exception):
@@ -51,7 +54,7 @@ class Refused(Exception):
 class Visit:
     """What a request or a handshake says of where it comes from."""
 
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(hash=False)
     client: str | None
     method: str
     key: str | None = None
@@ -71,6 +74,13 @@ class Visit:
             return False
 
     @property
+    def is_loopback(self) -> bool:
+        try:
+            return ip_address(self.client or "").is_loopback
+        except ValueError:
+            return False
+
+    @property
     def is_local(self) -> bool:
         """From this machine, to this machine's name, and not on behalf of somebody's web page.
 
@@ -79,11 +89,10 @@ class Visit:
         """
         try:
             host = urlsplit(f"//{self.headers.get('host', '')}").hostname
-            is_loopback = ip_address(self.client or "").is_loopback
         except ValueError:
             return False
         is_proxied = any(name.startswith(LEFT_BY_PROXIES) for name in self.headers)
-        if not is_loopback or host not in LOCAL_NAMES or is_proxied:
+        if not self.is_loopback or host not in LOCAL_NAMES or is_proxied:
             return False
         site = self.headers.get("sec-fetch-site", "none")
         is_followed_link = self.method == "GET" and self.headers.get("sec-fetch-mode") == "navigate"
@@ -157,25 +166,40 @@ class SocketAuthentication:
         self.application = application
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        found: dict[str, Any] = {}
-        try:
-            found["caller"] = await in_database(_identify_socket, scope)
-        except Refused as refused:
-            code = CloseCode.FORBIDDEN if refused.status == 403 else CloseCode.NOT_AUTHENTICATED
-            found["refusal"] = (code, str(refused))
-        except throttling.RateExceeded:
-            found["refusal"] = (CloseCode.TOO_MANY, "Rate limit exceeded")
-        except DatabaseError:
-            found["refusal"] = (CloseCode.TRY_AGAIN, "Try again")
-        await self.application({**scope, **found}, receive, send)
+        await self.application({**scope, **await _admission(scope)}, receive, send)
 
 
-def _identify_socket(scope: Any) -> Caller:
-    caller = _identify(_visit_of(scope, method="GET"))
+async def _admission(scope: Any) -> dict[str, Any]:
+    try:
+        # Who comes back together with others by the same leave is looked up once with them.
+        caller = await in_database(_identify_socket, _weighed(_visit_of(scope, method="GET")))
+        rate = throttling.rate_of("streams", caller)
+        # Not the same question as that of another: each spends for itself.
+        if rate and not await in_database(partial(rate.spend)):
+            return {"refusal": (CloseCode.TOO_MANY, "Rate limit exceeded")}
+    except Refused as refused:
+        code = CloseCode.FORBIDDEN if refused.status == 403 else CloseCode.NOT_AUTHENTICATED
+        return {"refusal": (code, str(refused))}
+    except DatabaseError:
+        return {"refusal": (CloseCode.TRY_AGAIN, "Try again")}
+    return {"caller": caller}
+
+
+def _identify_socket(visit: Visit) -> Caller:
+    caller = _identify(visit)
     if Scope.READ not in caller.scopes:
         raise Refused(403, "This key does not have the scope that is needed here")
-    throttling.spend("streams", caller)
     return caller
+
+
+def _weighed(visit: Visit) -> Visit:
+    """What all have in common who come from anywhere by the same key, token or session."""
+    headers = {
+        name: value if name in WEIGHED else ""
+        for name, value in visit.headers.items()
+        if name in WEIGHED or name.startswith(LEFT_BY_PROXIES)
+    }
+    return replace(visit, headers=headers, client=visit.client if visit.is_loopback else None)
 
 
 def _visit_of(scope: Any, *, method: str) -> Visit:

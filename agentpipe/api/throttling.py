@@ -35,10 +35,6 @@ T = TypeVar("T")
 logger = structlog.get_logger(__name__)
 
 
-class RateExceeded(Exception):
-    """Rate limit exceeded"""
-
-
 @dataclass(frozen=True, slots=True)
 class Rate:
     """What one caller may do of one thing."""
@@ -77,12 +73,6 @@ def rate_as(written: str, name: str, rated_as: str | None) -> Rate | None:
     if rated_as is None or written == "0":
         return None
     return Rate(_item(written), name, rated_as)
-
-
-def spend(name: str, caller: Caller) -> None:
-    rate = rate_of(name, caller)
-    if rate and not rate.spend():
-        raise RateExceeded
 
 
 def note_rate(request: Request, view: object, caller: Caller) -> Rate | None:
