@@ -8,15 +8,17 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
 
 RUN pip install --no-cache-dir uv==0.13.8 \
     && useradd --create-home --uid 1000 agentpipe \
-    && install -d -o agentpipe /app /data
+    && install -d -o agentpipe /data
 
-USER agentpipe
 WORKDIR /app
-COPY --chown=agentpipe pyproject.toml uv.lock ./
-COPY --chown=agentpipe clients/python/pyproject.toml clients/python/
+COPY pyproject.toml uv.lock ./
+COPY clients/python/pyproject.toml clients/python/
 RUN uv sync --locked --no-dev --extra tracing --no-cache
-COPY --chown=agentpipe . .
+COPY . .
+RUN python -m compileall -q -x /[.]venv/ .
 
+# Whoever runs it cannot change it: only /data and /tmp are written to.
+USER agentpipe
 ENV AGENTPIPE_HOST=0.0.0.0 \
     AGENTPIPE_DATA_DIR=/data
 VOLUME /data
