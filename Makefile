@@ -33,6 +33,8 @@ run: export AGENTPIPE_LOCAL ?= 1
 run: .venv/synced ## start the server on http://127.0.0.1:8000/ (PORT=9000 make run for another)
 	@exec $(IN) manage.py up
 
+# What was compiled once is not compiled again by each of the processes, whatever the shell says.
+test faults: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/synced ## run the tests, one more at a time than there are cores (ARGS=-n0 for one after the other)
 	$(IN) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 

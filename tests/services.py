@@ -6,6 +6,7 @@ database of its own in it, and have a Redis each.
 """
 
 import atexit
+import gc
 import importlib.util
 import os
 import shutil
@@ -37,6 +38,18 @@ def pytest_load_initial_conftests() -> Generator[None, Any, Any]:
     except BadSetting as problem:
         raise pytest.UsageError(str(problem)) from problem
     return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Without looking for garbage: of what is imported and found, all is kept."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)

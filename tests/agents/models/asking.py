@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.backends.base import Agent, Assignment, Json, Result, Tool, Turn
-from agents.backends.models import Model
+from agents import roster
+from agents.backends.base import Agent, Assignment, Backend, Json, Result, Tool, Turn
 from tests.agents.scribes import MemoryScribe
 
 ANTHROPIC = "anthropic:claude-haiku-4-5"
@@ -54,7 +54,12 @@ def assignment(
     )
 
 
+def model_backend() -> Backend:
+    """Loaded where it is asked, as in the product: the other tests need no library of models."""
+    return roster.backend_of("agents.backends.models.Model")
+
+
 async def answered(given: Assignment) -> MemoryScribe:
     scribe = MemoryScribe()
-    await Model().answer(given, scribe)
+    await model_backend().answer(given, scribe)
     return scribe

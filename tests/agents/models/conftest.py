@@ -3,7 +3,6 @@ from collections.abc import AsyncIterator
 import pytest
 from pytest_django import Settings
 
-from agents.backends import vendors as connections
 from tests.vendors import FakeVendors
 
 
@@ -14,4 +13,6 @@ async def vendors(settings: Settings) -> AsyncIterator[FakeVendors]:
         for name, value in vendors.settings.items():
             setattr(settings, name, value)
         yield vendors
+        from agents.backends import vendors as connections
+
         await connections.close()

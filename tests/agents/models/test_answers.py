@@ -10,9 +10,16 @@ from typing import Any
 import pytest
 
 from agents.backends.base import Turn
-from agents.backends.models import Model
 from agents.errors import BackendFailed
-from tests.agents.models.asking import ANTHROPIC, BOTH, OPENAI, Recorder, answered, assignment
+from tests.agents.models.asking import (
+    ANTHROPIC,
+    BOTH,
+    OPENAI,
+    Recorder,
+    answered,
+    assignment,
+    model_backend,
+)
 from tests.agents.scribes import MemoryScribe
 from tests.clients import eventually
 from tests.vendors import Answer, FakeVendors, Ping, Text, Thinking, ToolUse, Unknown, Wait
@@ -56,7 +63,7 @@ async def test_a_server_that_leaves_much_out_is_understood(vendors: FakeVendors)
 async def test_a_piece_is_told_before_the_next_has_come(vendors: FakeVendors, model: str) -> None:
     vendors.play(Answer(pieces=(Text(text="now"), Wait(seconds=60), Text(text="later"))))
     scribe = MemoryScribe()
-    told = asyncio.create_task(Model().answer(assignment(model), scribe))
+    told = asyncio.create_task(model_backend().answer(assignment(model), scribe))
     await eventually(lambda: scribe.answer == "now")
     told.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -9,7 +9,6 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from agents.backends import vendors as connections
 from agents.errors import BackendFailed, BackendUnavailable
 from tests.agents.models.asking import ANTHROPIC, BOTH, OPENAI, Recorder, answered, assignment
 from tests.services import free_port
@@ -156,7 +155,7 @@ async def test_half_a_call_is_not_made(vendors: FakeVendors, model: str) -> None
 async def test_a_vendor_that_falls_silent_is_left(
     vendors: FakeVendors, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "PATIENCE", httpx2.Timeout(5, read=0.2))
+    monkeypatch.setattr("agents.backends.vendors.PATIENCE", httpx2.Timeout(5, read=0.2))
     vendors.play(Answer(pieces=(Text(text="It is"), Wait(seconds=60))))
     with pytest.raises(BackendUnavailable, match="silent for too long"):
         await answered(assignment(model))

@@ -5,8 +5,7 @@ from collections import Counter
 import pytest
 
 from agents.backends.base import Assignment
-from agents.backends.models import Model
-from tests.agents.models.asking import BOTH, Recorder, answered, assignment
+from tests.agents.models.asking import BOTH, Recorder, answered, assignment, model_backend
 from tests.agents.scribes import Interrupted, MemoryScribe
 from tests.vendors import Answer, FakeVendors, Text, Thinking, ToolUse
 
@@ -111,7 +110,7 @@ async def test_a_run_that_was_finished_asks_for_nothing(vendors: FakeVendors) ->
 
 async def is_finished(scribe: MemoryScribe, given: Assignment) -> bool:
     try:
-        await Model().answer(given, scribe)
+        await model_backend().answer(given, scribe)
     except Interrupted:
         return False
     return True

@@ -9,9 +9,16 @@ from genai_prices import Usage as Priced
 from genai_prices import calc_price
 
 from agents.backends.base import Usage
-from agents.backends.models import Model
 from agents.errors import BackendUnavailable
-from tests.agents.models.asking import ANTHROPIC, BOTH, OPENAI, Recorder, answered, assignment
+from tests.agents.models.asking import (
+    ANTHROPIC,
+    BOTH,
+    OPENAI,
+    Recorder,
+    answered,
+    assignment,
+    model_backend,
+)
 from tests.agents.scribes import MemoryScribe
 from tests.clients import DEADLINE_S, eventually
 from tests.vendors import Answer, Drop, Failure, FakeVendors, Refusal, Text, ToolUse, Wait
@@ -39,7 +46,7 @@ async def test_a_run_that_is_cancelled_leaves_the_vendor_within_half_a_second(
 async def time_to_leave(vendors: FakeVendors, model: str) -> float:
     vendors.play(Answer(pieces=(ENDLESS,)))
     scribe = MemoryScribe()
-    run = asyncio.create_task(Model().answer(assignment(model), scribe))
+    run = asyncio.create_task(model_backend().answer(assignment(model), scribe))
     await eventually(lambda: len(scribe.pieces) > 2)
 
     stopped_at = time.monotonic()
@@ -103,7 +110,7 @@ async def test_what_failed_on_the_way_costs_what_it_had_used(
     vendors.play(Answer(pieces=(Text(text=said, each=9), end), **COUNTED))
     scribe = MemoryScribe()
     with pytest.raises(BackendUnavailable):
-        await Model().answer(assignment(model), scribe)
+        await model_backend().answer(assignment(model), scribe)
     assert scribe.spent == partly(model, said)
 
 
@@ -112,7 +119,7 @@ async def test_what_was_cancelled_costs_what_it_had_used(vendors: FakeVendors, m
     said = "Der Turm 塔 ist hoch. " * 20
     vendors.play(Answer(pieces=(Text(text=said, each=9), Wait(seconds=60)), **COUNTED))
     scribe = MemoryScribe()
-    run = asyncio.create_task(Model().answer(assignment(model), scribe))
+    run = asyncio.create_task(model_backend().answer(assignment(model), scribe))
     await eventually(lambda: scribe.answer == said)
     await cancelled(run)
     assert scribe.spent == partly(model, said)
@@ -127,7 +134,7 @@ async def test_who_is_cancelled_after_the_vendor_has_counted_pays_that(
         Answer(pieces=(use,), **COUNTED), Answer(pieces=(Text(text="a"), Wait(seconds=60)))
     )
     scribe = MemoryScribe()
-    run = asyncio.create_task(Model().answer(assignment(model, Recorder()), scribe))
+    run = asyncio.create_task(model_backend().answer(assignment(model, Recorder()), scribe))
     await eventually(lambda: scribe.answer == "a")
     counted = scribe.spent
     await cancelled(run)
@@ -149,7 +156,7 @@ async def test_what_the_vendor_refused_costs_nothing(vendors: FakeVendors, model
     vendors.play(Refusal(status=529))
     scribe = MemoryScribe()
     with pytest.raises(BackendUnavailable):
-        await Model().answer(assignment(model), scribe)
+        await model_backend().answer(assignment(model), scribe)
     assert scribe.spent == Usage()
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from agents.backends.base import Json
-from agents.backends.writer.asking import AskingWriter
+from agents import roster
+from agents.backends.base import Backend, Json
 from agents.backends.writer.form import parts_of
 from agents.errors import BackendFailed
 from tests.agents.models.asking import assignment
@@ -33,6 +33,10 @@ def _written(vendors: FakeVendors) -> None:
         vendors.when(words, Answer(pieces=(Text(text=text, each=3),)))
 
 
+def asking_writer() -> Backend:
+    return roster.backend_of("agents.backends.writer.asking.AskingWriter")
+
+
 def asked(state: Json | None = None, **given: Any) -> Any:
     return assignment(question=BRIEF, state=state, **given)
 
@@ -40,7 +44,7 @@ def asked(state: Json | None = None, **given: Any) -> Any:
 @pytest.mark.usefixtures("_written")
 async def test_each_part_is_asked_for_and_tidied(vendors: FakeVendors) -> None:
     scribe = MemoryScribe()
-    await AskingWriter().answer(asked(), scribe)
+    await asking_writer().answer(asked(), scribe)
 
     assert parts_of(scribe.answer) == PARTS
     assert len(vendors.requests) == 4
@@ -50,7 +54,7 @@ async def test_each_part_is_asked_for_and_tidied(vendors: FakeVendors) -> None:
 
 @pytest.mark.usefixtures("_written")
 async def test_an_interrupted_section_goes_on_with_the_part_that_was_written() -> None:
-    for scribe in await interrupted_everywhere(AskingWriter(), asked):
+    for scribe in await interrupted_everywhere(asking_writer(), asked):
         assert (parts_of(scribe.answer), scribe.resets) == (PARTS, 0)
 
 
@@ -58,4 +62,4 @@ async def test_a_part_that_the_model_leaves_out_is_a_failure(vendors: FakeVendor
     vendors.when("at most ten words", Answer(pieces=(Text(text='"" ', each=1),)))
 
     with pytest.raises(BackendFailed, match="Headline"):
-        await AskingWriter().answer(asked(), MemoryScribe())
+        await asking_writer().answer(asked(), MemoryScribe())
