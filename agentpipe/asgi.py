@@ -4,9 +4,9 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentpipe.settings")
 
-from django.core.asgi import get_asgi_application
+import django
 
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - models need Django first
 
@@ -15,11 +15,12 @@ from agentpipe.api.body import BodyLimit  # noqa: E402
 from agentpipe.api.ingest_door import IngestDoor  # noqa: E402
 from agentpipe.api.request_ids import RequestIds  # noqa: E402
 from agentpipe.api.traces import Traces  # noqa: E402
+from agentpipe.handler import Handler  # noqa: E402
 from agentpipe.routing import sockets  # noqa: E402
 from agentpipe.static import StaticFiles  # noqa: E402
 from agentpipe.threads import KeptThreads  # noqa: E402
 
-pages = BodyLimit(KeptThreads(django_application), is_known=is_known)
+pages = BodyLimit(KeptThreads(Handler()), is_known=is_known)
 application = ProtocolTypeRouter(
     {
         "http": StaticFiles(RequestIds(Traces(IngestDoor(pages)))),
