@@ -1,7 +1,6 @@
 """The web server and, in the same loop, the worker: started together, stopped in order."""
 
 import asyncio
-import gc
 import resource
 import signal
 import socket
@@ -18,6 +17,7 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 
 from agentpipe import logs
 from agentpipe.connections import Connection, let_go_of_the_overdue
+from agentpipe.garbage import Collector
 from agentpipe.rescue import GIVEN_UP_AFTER_S, keep_rescuing
 from agentpipe.sockets import Socket, look_after_all
 from agents import roster
@@ -93,15 +93,14 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What is here now stays: a full collection that looks at it again stops a busy server.
-        gc.collect()
-        gc.freeze()
+        self.collector = Collector()
         self.announce()
 
     async def on_tick(self, counter: int) -> bool:
         if counter % TICKS_A_SECOND == 0:
             let_go_of_the_overdue(self.server_state.connections)
             look_after_all(self.server_state.connections)
+            self.collector.review()
             # Uvicorn's own way counts by a clock that may be set back.
             if self.every_second:
                 await self.every_second()
@@ -110,6 +109,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await hub.close()
         await super().shutdown(sockets)
+        self.collector.close()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:

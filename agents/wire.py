@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from agents.events import STEP_KINDS
-from streaming.events import Event, iso
+from streaming.events import Event, iso, made_once
 
 Json = dict[str, Any]
 
@@ -15,46 +15,34 @@ def step_shape(event: Event) -> Json:
     return {**_head(event), **json.loads(event.payload)}
 
 
+@made_once
 def named_step(event: Event) -> bytes:
     """An SSE frame for `addEventListener`."""
-    cached = event.rendered.get(named_step)
-    if cached is None:
-        cached = f"event: {event.kind}\n".encode() + unnamed_step(event)
-        event.rendered[named_step] = cached
-    assert isinstance(cached, bytes)
-    return cached
+    return f"event: {event.kind}\n".encode() + unnamed_step(event)
 
 
+@made_once
 def unnamed_step(event: Event) -> bytes:
     """An SSE frame for `onmessage`."""
-    cached = event.rendered.get(unnamed_step)
-    if cached is None:
-        name, ts = event.id, iso(event.occurred_at)
-        # The payload is JSON already, and in its head is nothing to be quoted: to read the one and
-        # write both takes longer than all the rest.
-        head = f'{{"v":{SCHEMA_VERSION},"type":"{event.kind}","id":"{name}","ts":"{ts}"'
-        rest = "}" if event.payload == "{}" else f",{event.payload[1:]}"
-        cached = f"id: {name}\ndata: {head}{rest}\n\n".encode()
-        event.rendered[unnamed_step] = cached
-    assert isinstance(cached, bytes)
-    return cached
+    name, ts = event.id, iso(event.occurred_at)
+    # The payload is JSON already, and in its head is nothing to be quoted: to read the one and
+    # write both takes longer than all the rest.
+    head = f'{{"v":{SCHEMA_VERSION},"type":"{event.kind}","id":"{name}","ts":"{ts}"'
+    rest = "}" if event.payload == "{}" else f",{event.payload[1:]}"
+    return f"id: {name}\ndata: {head}{rest}\n\n".encode()
 
 
 # Under the names that clients have always known; the others are called what they are.
 NAMES = {"agent.progress": "agent:progress", "agent.complete": "agent:complete"}
 
 
+@made_once
 def agent_frame(event: Event) -> bytes:
     """A named SSE frame of an agent's life; its data is the progress, the run, the step itself."""
-    cached = event.rendered.get(agent_frame)
-    if cached is None:
-        # Each kind has one family: what it carries is all between the first colon and the end.
-        carried = event.payload[event.payload.index(":") + 1 : -1]
-        name = NAMES.get(event.kind, event.kind)
-        cached = f"event: {name}\nid: {event.id}\ndata: {carried}\n\n".encode()
-        event.rendered[agent_frame] = cached
-    assert isinstance(cached, bytes)
-    return cached
+    # Each kind has one family: what it carries is all between the first colon and the end.
+    carried = event.payload[event.payload.index(":") + 1 : -1]
+    name = NAMES.get(event.kind, event.kind)
+    return f"event: {name}\nid: {event.id}\ndata: {carried}\n\n".encode()
 
 
 def command_center_frame(event: Event) -> bytes:

@@ -1,8 +1,10 @@
 """An event as it stands in the log, and the ids by which clients name it."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import wraps
 
 from streaming.errors import CursorMalformed
 
@@ -25,8 +27,8 @@ class Event:
     recorded_at: datetime
     tag: int
     is_final: bool = False
-    # What `wire` made of this event: a ring hands the same event to every connection.
-    rendered: dict[object, bytes] = field(default_factory=dict, compare=False, repr=False)
+    # What was made of it for the wire: a ring hands the same event to every connection.
+    rendered: dict[str | None, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def id(self) -> str:
@@ -55,6 +57,23 @@ class Filter:
 
 
 EVERYTHING = Filter()
+
+Render = Callable[[Event], bytes]
+
+
+def made_once(render: Render) -> Render:
+    """A ring hands the same event to every connection."""
+    # No key but a name: what holds only text and bytes is nothing to the garbage collector.
+    name = render.__name__
+
+    @wraps(render)
+    def cached(event: Event) -> bytes:
+        made = event.rendered.get(name)
+        if made is None:
+            made = event.rendered[name] = render(event)
+        return made
+
+    return cached
 
 
 def event_id(recorded_at: datetime, seq: int, tag: int) -> str:

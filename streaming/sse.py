@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 
 from streaming import log, wire
 from streaming.errors import LeaveEnded
-from streaming.events import EVERYTHING, Filter
+from streaming.events import EVERYTHING, Filter, Render
 from streaming.follow import Truncated, following
 from streaming.hub import HubClosed
 
@@ -24,7 +24,7 @@ def sse_response(
     request: HttpRequest,
     *,
     topic: str,
-    render: wire.Render = wire.unnamed_sse,
+    render: Render = wire.unnamed_sse,
     only: Filter = EVERYTHING,
     begin: int | None = None,
     is_greeted: bool = True,
@@ -60,7 +60,7 @@ async def _frames(
     topic: str,
     *,
     after: int | None,
-    render: wire.Render,
+    render: Render,
     only: Filter,
     is_greeted: bool,
     is_named: bool,

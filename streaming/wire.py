@@ -1,19 +1,17 @@
 """Events as bytes: SSE frames and those of sockets, each made once per process."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from websockets.frames import Frame, Opcode
 
-from streaming.events import Event, iso, seq_of
+from streaming.events import Event, iso, made_once, seq_of
 from streaming.follow import Truncated
 
 RETRY_MS = 3000
 PING = b": ping\n\n"
-
-Render = Callable[[Event], bytes]
 
 
 def socket_text(event: Event, stream: str | None = None) -> str:
@@ -43,14 +41,11 @@ def frame(event: Event) -> dict[str, Any]:
     return decoded
 
 
+@made_once
 def unnamed_sse(event: Event) -> bytes:
     """An SSE frame for `onmessage`: type, time and payload."""
-    cached = event.rendered.get(unnamed_sse)
-    if cached is None:
-        head = {"type": event.kind, "timestamp": iso(event.occurred_at)}
-        cached = f"id: {event.id}\ndata: {_joined(head, event.payload)}\n\n".encode()
-        event.rendered[unnamed_sse] = cached
-    return cached
+    head = {"type": event.kind, "timestamp": iso(event.occurred_at)}
+    return f"id: {event.id}\ndata: {_joined(head, event.payload)}\n\n".encode()
 
 
 def sse_notice(notice: Mapping[str, object], *, is_named: bool = False) -> bytes:

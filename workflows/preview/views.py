@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from conversations.access import caller_of, project_for, within_token
 from conversations.models import Project
 from streaming import replay
-from streaming.events import Event, Filter, id_without_event, iso
+from streaming.events import Event, Filter, id_without_event, iso, made_once
 from streaming.sse import sse_response
 from workflows.access import workflow_run_for
 from workflows.models import WorkflowRun
@@ -131,14 +131,11 @@ class PreviewStreamView(PreviewDoor):
         )
 
 
+@made_once
 def section_frame(event: Event) -> bytes:
     """An unnamed SSE frame: the section, and once more by itself for those who know it as that."""
-    cached = event.rendered.get(section_frame)
-    if cached is None:
-        section: dict[str, Any] = json.loads(event.payload)["section"]
-        head = {"type": event.kind, "timestamp": iso(event.occurred_at)}
-        data = {**head, "id": section["sectionId"], **section, "section": section}
-        written = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-        cached = event.rendered[section_frame] = f"id: {event.id}\ndata: {written}\n\n".encode()
-    assert isinstance(cached, bytes)
-    return cached
+    section: dict[str, Any] = json.loads(event.payload)["section"]
+    head = {"type": event.kind, "timestamp": iso(event.occurred_at)}
+    data = {**head, "id": section["sectionId"], **section, "section": section}
+    written = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return f"id: {event.id}\ndata: {written}\n\n".encode()
