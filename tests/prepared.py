@@ -125,6 +125,7 @@ _alive: set[int] = set()
 
 def _import_what_it_needs() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentpipe.settings")
+    gc.disable()  # what is imported is kept
     for name in NEEDED:
         importlib.import_module(name)
     from agents import roster
@@ -132,6 +133,7 @@ def _import_what_it_needs() -> None:
     roster.load()
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def _fork_with(out: str, err: str) -> bool:

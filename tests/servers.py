@@ -21,10 +21,13 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from tests.prepared import ROOT, Fork, Prepared
-from tests.services import free_port
+from tests.services import free_port, name_of_copied
 
 WITHIN_S = 150
 KEY = "known-to-the-tests-only"
+ADMIN_PASSWORD = "swordfish-of-the-tests"
+# An arbitrary number that every process of a run agrees on.
+MIGRATING = 4_201_170_802
 
 
 class Running:
@@ -163,9 +166,8 @@ class Place:
         return command
 
     def furnish(self) -> None:
-        template, password = _migrated()
-        _ask(f"CREATE DATABASE {self.name} TEMPLATE {template}")
-        (self.folder / "admin_password").write_text(password)
+        _ask(f"CREATE DATABASE {self.name} TEMPLATE {_migrated()}")
+        (self.folder / "admin_password").write_text(ADMIN_PASSWORD)
 
     def clear(self) -> None:
         _ask(f"DROP DATABASE {self.name} WITH (FORCE)")
@@ -191,18 +193,28 @@ def wait_for(fact: Callable[[], bool]) -> None:
 
 
 @functools.cache
-def _migrated() -> tuple[str, str]:
-    """A database to copy, and its admin's password: what a first start does is done once."""
-    name = f"migrated_{secrets.token_hex(6)}"
-    _ask(f"CREATE DATABASE {name}")
-    atexit.register(_ask, f"DROP DATABASE {name} WITH (FORCE)")
+def _migrated() -> str:
+    """A database to copy, made by whichever process of the run needs one first."""
+    name = name_of_copied()
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [MIGRATING])
+        if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).rowcount:
+            draft = f"{name}_draft"
+            connection.execute(f"CREATE DATABASE {draft}".encode())
+            _start_once(_url_of(draft))
+            connection.execute(f"ALTER DATABASE {draft} RENAME TO {name}".encode())
+    return name
+
+
+def _start_once(database_url: str) -> None:
+    """What a first start does to a database is done to it, and its admin has our password."""
     with tempfile.TemporaryDirectory() as folder:
-        first = Running(Path(folder), "--no-worker", DATABASE_URL=_url_of(name))
+        (Path(folder) / "admin_password").write_text(ADMIN_PASSWORD)
+        first = Running(Path(folder), "--no-worker", DATABASE_URL=database_url)
         try:
             first.await_ready()
         finally:
             first.stop()
-        return name, (Path(folder) / "admin_password").read_text()
 
 
 def environment(data_dir: Path, **variables: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ import atexit
 import gc
 import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import redis
 
@@ -187,6 +189,21 @@ def _prepare() -> None:
     _given_redis = os.environ.pop("TEST_REDIS_URL", "") or os.environ.pop("REDIS_URL", "")
     if not os.environ.get("DATABASE_URL"):
         os.environ["DATABASE_URL"] = _start_postgres(_folder / "database")
+    if "AGENTPIPE_TESTS_RUN" not in os.environ:
+        # Known to the processes that this one starts, and to none of another run.
+        os.environ["AGENTPIPE_TESTS_RUN"] = secrets.token_hex(6)
+        atexit.register(_drop_copied)
+
+
+def name_of_copied() -> str:
+    """The database that those of all servers of this run are copies of."""
+    return f"migrated_{os.environ['AGENTPIPE_TESTS_RUN']}"
+
+
+def _drop_copied() -> None:
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        for name in (name_of_copied(), f"{name_of_copied()}_draft"):
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
 
 
 def _start_postgres(folder: Path) -> str:
