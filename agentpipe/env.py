@@ -105,7 +105,7 @@ def redis(name: str) -> str:
         "",
         parse,
         "a URL such as redis://host:6379/0, several of them separated by commas, "
-        "or redis+sentinel://host:26379,host:26379/service",
+        "redis+sentinel://host:26379,host:26379/service or redis+cluster://host:6379,host:6379",
     )
 
 

@@ -16,10 +16,11 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 from redis import BlockingConnectionPool, RedisError
+from redis.exceptions import RedisClusterException
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from agentpipe.redis import first, is_watched
+from agentpipe.redis import first, is_cluster, is_watched
 from conversations.access import Caller, caller_of
 from streaming.events import iso
 
@@ -133,7 +134,7 @@ def _own_limiter() -> MovingWindowRateLimiter:
 @cache
 def _shared_limiter() -> MovingWindowRateLimiter:
     url, patience = first(settings.REDIS_URL), dict.fromkeys(PATIENCE, STORAGE_TIMEOUT_S)
-    if is_watched(settings.REDIS_URL):
+    if is_watched(settings.REDIS_URL) or is_cluster(settings.REDIS_URL):
         return MovingWindowRateLimiter(storage_from_string(settings.REDIS_URL, **patience))
     pool: Any = BlockingConnectionPool.from_url(
         url, max_connections=20, timeout=STORAGE_TIMEOUT_S, **patience
@@ -150,7 +151,7 @@ def _asking(ask: Callable[[MovingWindowRateLimiter], T]) -> T:
     if settings.REDIS_URL and time.monotonic() >= _rests_until:
         try:
             return ask(_shared_limiter())
-        except RedisError as error:
+        except (RedisError, RedisClusterException) as error:
             _rests_until = time.monotonic() + STORAGE_TIMEOUT_S
             logger.warning("rates.not_shared", reason=repr(error))
     return ask(_own_windows())

@@ -28,6 +28,15 @@ def test_one_that_is_watched() -> None:
     assert host["sentinel_kwargs"]["password"] == "se@cret"
 
 
+def test_a_cluster_is_named_by_its_nodes() -> None:
+    found = hosts("redis+cluster://ada:se%40cret@one:6379,two:6380")
+
+    assert [host["address"] for host in found] == [
+        "redis://ada:se%40cret@one:6379",
+        "redis://ada:se%40cret@two:6380",
+    ]
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -38,6 +47,10 @@ def test_one_that_is_watched() -> None:
         "redis+sentinel:///tower",
         "redis+sentinel://one:port/tower",
         "redis+sentinel://one/tower/0",
+        "redis+cluster://one:port",
+        "redis+cluster://:6379",
+        "redis+cluster://one",
+        "redis+cluster://one:6379/0",
     ],
 )
 def test_anything_else_stops_the_start_with_a_sentence(

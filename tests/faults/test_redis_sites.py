@@ -1,22 +1,29 @@
 """More than one Redis: topics spread over several, and one that takes over where another dies."""
 
+import asyncio
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis as redis_client
 from pytest_django.fixtures import Settings
 
 from agentpipe import redis
+from agentpipe.api import throttling
 from agentpipe_client import AsyncAgentPipe, Participant
 from tests.clients import Api, Socket, eventually
-from tests.servers import KEY, Running, Server
+from tests.servers import KEY, Running, Server, wait_for
 from tests.services import GivenRedis, RedisServer, free_port
 
 CONVERSATIONS = 8
 SERVICE = "tower"
+SLOTS = 16384
+LAST_PORT = 65535
+# Where nodes talk to each other.
+BUS_IS_FURTHER = 10_000
 
 pytestmark = pytest.mark.processes
 
@@ -65,6 +72,95 @@ async def test_several_share_the_topics(
     for server in both:
         with redis_client.Redis(port=server.port) as client:
             assert client.info("commandstats")["cmdstat_publish"]["calls"] > 0
+
+
+class Cluster:
+    """Two nodes, each with half of the keys."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self.program = program
+        self.folder = folder
+        self.ports = [free_port_below(LAST_PORT - BUS_IS_FURTHER) for _ in range(2)]
+        self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        self.stack = ExitStack()
+
+    def start(self) -> None:
+        for port in self.ports:
+            settings = self.folder / f"{port}.conf"
+            settings.write_text(
+                f'port {port}\nbind 127.0.0.1\ndir {self.folder}\nsave ""\nlogfile {port}.log\n'
+                f"cluster-enabled yes\ncluster-config-file {port}.nodes\n"
+            )
+            node = subprocess.Popen([self.program, str(settings)])
+            self.stack.callback(node.wait)
+            self.stack.callback(node.kill)
+        wait_for(lambda: all(map(self.answers, self.ports)))
+        for number, port in enumerate(self.ports):
+            slots = range(number * SLOTS // 2, (number + 1) * SLOTS // 2)
+            with redis_client.Redis(port=port) as node:
+                node.execute_command("CLUSTER ADDSLOTS", *slots)
+                node.execute_command("CLUSTER MEET", "127.0.0.1", self.ports[0])
+        wait_for(lambda: all(map(self.is_whole, self.ports)))
+
+    def answers(self, port: int) -> bool:
+        try:
+            with redis_client.Redis(port=port) as node:
+                return bool(node.ping())
+        except redis_client.RedisError:
+            return False
+
+    def is_whole(self, port: int) -> bool:
+        with redis_client.Redis(port=port) as node:
+            said = node.execute_command("CLUSTER INFO")
+            return (said["cluster_state"], said["cluster_known_nodes"]) == ("ok", "2")
+
+    def keys(self) -> list[int]:
+        """How many each node holds."""
+        found = []
+        for port in self.ports:
+            with redis_client.Redis(port=port) as node:
+                found.append(int(node.dbsize()))
+        return found
+
+
+def free_port_below(most: int) -> int:
+    while (port := free_port()) > most:
+        pass
+    return port
+
+
+@pytest.fixture
+def cluster(program: str, tmp_path: Path) -> Iterator[Cluster]:
+    cluster = Cluster(program, tmp_path)
+    with cluster.stack:
+        cluster.start()
+        yield cluster
+
+
+async def test_a_cluster_carries_word_from_node_to_node_and_counts(
+    api: Api, key: str, cluster: Cluster, settings: Settings
+) -> None:
+    spread_over(settings, cluster.url)
+    settings.STREAM_PULSE_S = 3600
+
+    for _ in range(CONVERSATIONS):
+        conversation = await api.start()
+        async with Socket(f"/api/stream/conversations/{conversation}", key=key) as socket:
+            await socket.frame()
+            await api.say(conversation, "Hello")
+            assert (await socket.frame())["type"] == "message.created"
+
+    try:
+        for number in range(CONVERSATIONS):
+            caller = throttling.rate_as("1/3600", "streams", f"caller {number}")
+            assert caller
+            assert [await asyncio.to_thread(caller.spend) for _ in range(2)] == [True, False]
+        assert all(cluster.keys())
+        assert sum(cluster.keys()) >= CONVERSATIONS
+    finally:
+        storage: Any = throttling._shared_limiter().storage
+        storage.storage.close()
+        throttling._shared_limiter.cache_clear()
 
 
 class Watched:
