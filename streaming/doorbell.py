@@ -21,6 +21,8 @@ from streaming.layer import WithinProcess
 
 SEND_TIMEOUT_S = 2.0
 QUEUE_LENGTH = 10_000
+# What may wait to be sent: a Redis that hangs holds each for as long as the timeout.
+QUEUE_BYTES = 64 * 1024 * 1024
 # A longer announcement only says how far the topic has grown, and the hub reads the log.
 LARGEST_ANNOUNCEMENT = 256 * 1024
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,6 +37,10 @@ class Told(dict[str, list[Event]]):
     """What a transaction has told, by topic and in order."""
 
     trace = ""
+
+    @property
+    def size(self) -> int:
+        return sum(len(event.payload) for events in self.values() for event in events)
 
 
 def group_of(topic: str) -> str:
@@ -77,6 +83,7 @@ class Ringer:
         self.loop = asyncio.get_running_loop()
         self.is_heard = True
         self.queue: asyncio.Queue[Told] = asyncio.Queue(QUEUE_LENGTH)
+        self.held_bytes = 0
         self.task = self.loop.create_task(self._send_all(), name="doorbell")
 
     def ring(self, told: Told) -> None:
@@ -88,14 +95,17 @@ class Ringer:
             self.ring(Told())
 
     def _post(self, told: Told) -> None:
-        try:
-            self.queue.put_nowait(told)
-        except asyncio.QueueFull:
+        # One that is larger than all that may wait goes where nothing does.
+        if self.queue.full() or (self.held_bytes and self.held_bytes + told.size > QUEUE_BYTES):
             stats.DOORBELLS_LOST.inc(len(told))
+            return
+        self.held_bytes += told.size
+        self.queue.put_nowait(told)
 
     async def _send_all(self) -> None:
         while not is_being_cancelled():
             told = await self.queue.get()
+            self.held_bytes -= told.size
             if not told:
                 return
             with tracing.span("ring", after=[told.trace], topics=len(told)):

@@ -1,5 +1,6 @@
 """Channel layers that misbehave."""
 
+import asyncio
 import random
 from typing import Any
 
@@ -43,6 +44,18 @@ class DeadLayer(InMemoryChannelLayer):
 
     async def new_channel(self, prefix: str = "specific.") -> str:
         raise ConnectionError("the layer is dead")
+
+
+class HeldLayer(InMemoryChannelLayer):
+    """Takes as long as it likes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.may_go = asyncio.Event()
+
+    async def group_send(self, group: str, message: Any) -> None:
+        await self.may_go.wait()
+        await super().group_send(group, message)
 
 
 class DeafLayer(InMemoryChannelLayer):
