@@ -34,6 +34,8 @@ HEARD_AT_ONCE = 50
 LAYER_TIMEOUT_S = 2.0
 LAYER_REST_S = 1.0
 CLOSING_TIMEOUT_S = 3.0
+# To our own channel, and of no topic: whether we hear anything.
+PROBE = {"type": "probe"}
 
 logger = structlog.get_logger(__name__)
 
@@ -148,12 +150,14 @@ class Hub:
         self.membership = asyncio.Lock()
         self.channel: str | None = None
         self.has_heard = False
+        # Nothing was heard of what the log has; if the probe is not heard either, we are deaf.
+        self.is_probing = False
         self.layer_rests_until = 0.0
         self.is_closing = False
         self.ringer = doorbell.take_over()
         self.guests = Guests()
         self.chores: set[asyncio.Task[None]] = set()
-        self._spawn(self._listen())
+        self.listening = self._spawn(self._listen())
         self._spawn(self._pulse())
 
     @asynccontextmanager
@@ -260,6 +264,8 @@ class Hub:
 
     def _hear(self, message: doorbell.Message) -> None:
         self.has_heard = True
+        if message == PROBE:
+            return
         topic = message["topic"]
         ring = self.rings.get(topic)
         followers = ring.followers if ring else 0
@@ -295,12 +301,47 @@ class Hub:
                 continue
             # While the doorbell rings, what was committed since the last pulse may be on its way.
             has_heard, self.has_heard = self.has_heard, False
+            is_behind = False
             for ring in rings:
                 stands_at = spans.get(ring.topic, log.Span()).last
                 due = ring.stood_at if has_heard else stands_at
                 if due > ring.last or stands_at < known[ring.topic]:
+                    is_behind = True
                     self._catch_up(ring)
                 ring.stood_at = stands_at
+            await self._doubt(is_behind=is_behind, has_heard=has_heard)
+
+    async def _doubt(self, *, is_behind: bool, has_heard: bool) -> None:
+        """A connection may be lost without a word, and TCP may take a quarter of an hour to see."""
+        was_probing, self.is_probing = self.is_probing, False
+        if has_heard:
+            return
+        if was_probing:
+            await self._listen_anew()
+        elif is_behind and self.channel is not None:
+            try:
+                async with asyncio.timeout(LAYER_TIMEOUT_S):
+                    await get_channel_layer().send(self.channel, PROBE)
+            except Exception as error:
+                logger.warning("hub.layer_unreachable", reason=repr(error))
+            else:
+                self.is_probing = True
+
+    async def _listen_anew(self) -> None:
+        """Over connections of its own, and not over those over which nothing comes."""
+        logger.warning("hub.layer_silent")
+        layer = get_channel_layer()
+        self.listening.cancel()
+        async with self.membership:
+            self.channel = None
+            for ring in self.rings.values():
+                ring.has_joined = False
+            try:
+                async with asyncio.timeout(LAYER_TIMEOUT_S):
+                    await layer.flush()
+            except Exception as error:
+                logger.warning("hub.layer_unreachable", reason=repr(error))
+        self.listening = self._spawn(self._listen())
 
     async def _review_guests(self) -> None:
         try:
