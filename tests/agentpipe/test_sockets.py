@@ -165,6 +165,8 @@ async def test_who_answers_pings_is_pinged_again_and_who_does_not_is_closed(door
         (Frame(Opcode.TEXT, b"not masked").serialize(mask=False), 1002),
         (Frame(Opcode.CONT, b"of what?").serialize(mask=True), 1002),
     ],
+    # Masked otherwise in each process: tests side by side go by what they are called.
+    ids=["no text", "too long", "not masked", "of nothing"],
 )
 async def test_what_is_no_frame_ends_a_socket_and_says_why(
     door: Door, frame: bytes, code: int
