@@ -31,15 +31,18 @@ from tests.services import GivenRedis, RedisServer, free_port, url_of
 from tests.vendors import Answer, FakeVendors, Text, ToolUse
 
 IS_LONG = os.environ.get("AGENTPIPE_FAULTS") == "long"
-# Each kill comes at another moment of each of the runs.
-RUNS = 6 if IS_LONG else 3
-KILLS = 4 if IS_LONG else 1
+# Each kill comes at another moment of each of the runs, and all of them at the same in every run.
+RUNS = 3
+KILLS = 5 if IS_LONG else 1
+KILLS_OF_WORKERS = 20 if IS_LONG else 1
+LASTS_S = 2.5
 PIECES = 1_500 if IS_LONG else 250
 PARTS = 3
 INPUT_TOKENS = 25
 APART_S = 0.7
-# Fifteen seconds are promised of a machine that has the time; what it took is logged.
-TAKEN_OVER_WITHIN_S = 120
+# What is promised of a machine that has the time: the long form wants one to itself. That nobody
+# waits for longer by design, tests/agentpipe/test_rescue.py shows.
+TAKEN_OVER_WITHIN_S = 15 if IS_LONG else 120
 ENDED_WITHIN_S = 300
 # A worker that stops gives its jobs some seconds to end by themselves.
 OUTLASTS_A_STOP_MS = 4_000
@@ -141,6 +144,7 @@ class Site:
     def __init__(self, folder: Path, database_url: str, **variables: str) -> None:
         self.folder = folder
         self.database_url = database_url
+        self.chance = random.Random(5)
         self.command = Prepared(
             environment(folder / "files", AGENTPIPE_RATE_MESSAGES="0", **variables)
         )
@@ -257,13 +261,15 @@ async def among_faults(
     site: Site, given: Sequence[Given], fault: Callable[[], Awaitable[None]]
 ) -> None:
     """Ask one after the other, so that a fault finds each of them somewhere else; then look."""
-    chance = random.Random(5)
+    chance = site.chance
     url = f"http://127.0.0.1:{site.port}"
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         asked = [Asked(site, one, client) for one in given]
         for one in asked:
             await one.ask()
             await asyncio.sleep(APART_S * chance.uniform(0.5, 1.5))
+        if IS_LONG:
+            await asyncio.sleep(chance.uniform(0, LASTS_S))
         await fault()
         for one in asked:
             await one.ended()
@@ -311,7 +317,8 @@ def check_tools(asked: Asked) -> None:
     again = [step for step in asked.steps if "is run once more" in step.get("text", "")]
     assert len(again) == sum(times - 1 for _, times, _ in begun)
     for _, times, written in begun:
-        assert 1 <= written <= times
+        # Each run meets one fault.
+        assert 1 <= written <= times <= 2
     for kind in ("tool_start", "tool_end"):
         assert sum(step["type"] == kind for step in asked.steps) == PARTS
 
@@ -357,7 +364,7 @@ async def test_whatever_becomes_of_a_worker_its_runs_go_on(
         await taken_over(site, killed_at)
         await next_one
 
-    for _ in range(KILLS):
+    for _ in range(KILLS_OF_WORKERS if demand is signal.SIGKILL else KILLS):
         await among_faults(
             site,
             [scripted(tool_ms=OUTLASTS_A_STOP_MS), *all_kinds(vendors)],
