@@ -47,6 +47,7 @@ ALL = (
     Benchmark("reconnect", "All come back at once", quick=("--sockets", "500")),
     Benchmark("ingest", "Ingest"),
     Benchmark("scale", "Two web servers"),
+    Benchmark("requests", "Plain requests", quick=("--quick",)),
     Benchmark("upload", "Upload"),
     Benchmark("history", "History", options=("--messages", "500000", "--conversations", "50000")),
     Benchmark("runs", "Agents that stream"),
