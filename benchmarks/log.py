@@ -47,6 +47,7 @@ def measure(events: int) -> None:
     from django.db import connection
 
     from streaming import log
+    from streaming.appending import append
 
     connection.ensure_connection()
     with connection.cursor() as cursor:
@@ -58,8 +59,8 @@ def measure(events: int) -> None:
         each = events // PROJECTS
         draft = one_event()
         print(f"{2 * events:,} entries of {events:,} events, {WEEKS} volumes", flush=True)
-        in_turns("append an event to two topics", look, lambda: log.append([draft]), 100)
-        in_turns("append a hundred", look, lambda: log.append([draft] * 100), 10)
+        in_turns("append an event to two topics", look, lambda: append([draft]), 100)
+        in_turns("append a hundred", look, lambda: append([draft] * 100), 10)
         # The one that is appended to has grown, and not by the same on both sides.
         in_turns("the last 10", look, lambda: log.read_after("project:2", each - 10), 100)
         in_turns("500 from the middle", look, lambda: log.read_after("project:2", each // 2), 10)
@@ -161,9 +162,9 @@ def fill(cursor: Any, events: int) -> None:
 def one_event() -> Any:
     from django.utils import timezone
 
-    from streaming import log
+    from streaming.appending import Draft
 
-    return log.Draft(
+    return Draft(
         topics=("conversation:1", "project:1"),
         kind="message.created",
         payload='{"data":"' + "x" * 288 + '"}',
@@ -248,11 +249,12 @@ def pack(cursor: Any) -> None:
     from django.utils import timezone
 
     from streaming import log, packing
+    from streaming.appending import Draft, append
 
     recorded_at = timezone.now()
     for number in range(STREAMS):
         pieces = [
-            log.Draft(
+            Draft(
                 topics=(f"message:{number}",),
                 kind="content" if piece < PIECES else "end",
                 payload=f'{{"md":"word {piece} of it "}}',
@@ -262,7 +264,7 @@ def pack(cursor: Any) -> None:
             )
             for piece in range(PIECES + 1)
         ]
-        log.append(pieces)
+        append(pieces)
     told = log.read_after("message:7", 0, limit=PIECES * 2)
     rows, size = packed_into(cursor)
     real = timezone.now

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ import structlog
 from channels.layers import get_channel_layer
 
 from streaming import stats, tracing
+from streaming.appending import Told
 from streaming.events import Event
 from streaming.layer import WithinProcess
 
@@ -33,14 +35,16 @@ Message = dict[str, Any]
 logger = structlog.get_logger(__name__)
 
 
-class Told(dict[str, list[Event]]):
-    """What a transaction has told, by topic and in order."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """What a transaction has told its topics; of none, that this was the last."""
 
-    trace = ""
+    told: Sequence[Told] = ()
+    trace: str = ""
 
     @property
     def size(self) -> int:
-        return sum(len(event.payload) for events in self.values() for event in events)
+        return sum(one.size for one in self.told)
 
 
 def group_of(topic: str) -> str:
@@ -48,9 +52,9 @@ def group_of(topic: str) -> str:
     return topic.replace(":", ".")
 
 
-def announce(events: Sequence[Event]) -> None:
-    """Ring for these events, from any thread, and wait for nothing."""
-    _current_ringer().ring(_by_topic(events))
+def announce(told: Sequence[Told]) -> None:
+    """Ring for what was told, from any thread, and wait for nothing."""
+    _current_ringer().ring(Word(told=told, trace=tracing.here()))
 
 
 def events_in(message: Message) -> list[Event]:
@@ -82,47 +86,49 @@ class Ringer:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.is_heard = True
-        self.queue: asyncio.Queue[Told] = asyncio.Queue(QUEUE_LENGTH)
+        self.queue: asyncio.Queue[Word] = asyncio.Queue(QUEUE_LENGTH)
         self.held_bytes = 0
         self.task = self.loop.create_task(self._send_all(), name="doorbell")
 
-    def ring(self, told: Told) -> None:
-        self.loop.call_soon_threadsafe(self._post, told)
+    def ring(self, word: Word) -> None:
+        self.loop.call_soon_threadsafe(self._post, word)
 
     def retire(self) -> None:
         """End, once all is sent that was announced before; with the loop, where it is its own."""
         with suppress(RuntimeError):  # the loop is closed: it has ended
-            self.ring(Told())
+            self.ring(Word())
 
-    def _post(self, told: Told) -> None:
+    def _post(self, word: Word) -> None:
         # One that is larger than all that may wait goes where nothing does.
-        if self.queue.full() or (self.held_bytes and self.held_bytes + told.size > QUEUE_BYTES):
-            stats.DOORBELLS_LOST.inc(len(told))
+        if self.queue.full() or (self.held_bytes and self.held_bytes + word.size > QUEUE_BYTES):
+            stats.DOORBELLS_LOST.inc(len(word.told))
             return
-        self.held_bytes += told.size
-        self.queue.put_nowait(told)
+        self.held_bytes += word.size
+        self.queue.put_nowait(word)
 
     async def _send_all(self) -> None:
         while not is_being_cancelled():
-            told = await self.queue.get()
-            self.held_bytes -= told.size
-            if not told:
+            word = await self.queue.get()
+            self.held_bytes -= word.size
+            if not word.told:
                 return
-            with tracing.span("ring", after=[told.trace], topics=len(told)):
-                await self._announce(told)
+            with tracing.span("ring", after=[word.trace], topics=len(word.told)):
+                await self._announce(word.told)
 
-    async def _announce(self, told: Told) -> None:
+    async def _announce(self, told: Sequence[Told]) -> None:
         layer = get_channel_layer()
         if isinstance(layer, WithinProcess):
             await self._hand_over(told, layer)
             return
-        for topic, events in told.items():
-            await self._send(_packed_message(topic, events), layer)
+        for one in told:
+            await self._send(_packed_message(one), layer)
 
-    async def _hand_over(self, told: Told, layer: WithinProcess) -> None:
+    async def _hand_over(self, told: Sequence[Told], layer: WithinProcess) -> None:
         """The events themselves, of all topics at once: there is nothing to wait for."""
-        for topic, events in told.items():
-            layer.hand_over(group_of(topic), _message(topic, events))
+        for one in told:
+            group = group_of(one.topic)
+            if layer.has(group):
+                layer.hand_over(group, _message(one))
         stats.DOORBELLS_RUNG.inc(len(told))
         # Whoever sends much lets those who listen keep up.
         await asyncio.sleep(0)
@@ -184,27 +190,18 @@ def _ringer_in_a_thread() -> Ringer:
     return ready.result()
 
 
-def _by_topic(events: Sequence[Event]) -> Told:
-    told = Told()
-    told.trace = tracing.here()
-    for event in events:
-        told.setdefault(event.topic, []).append(event)
-    return told
-
-
-def _message(topic: str, events: list[Event]) -> Message:
-    is_large = sum(len(event.payload) for event in events) > LARGEST_ANNOUNCEMENT
+def _message(told: Told) -> Message:
     return {
         "type": "doorbell",
-        "topic": topic,
-        "last": events[-1].seq,
-        "events": [] if is_large else events,
+        "topic": told.topic,
+        "last": told.last,
+        "events": [] if told.size > LARGEST_ANNOUNCEMENT else told.events(),
         "trace": tracing.here(),
     }
 
 
-def _packed_message(topic: str, events: list[Event]) -> Message:
-    message = _message(topic, events)
+def _packed_message(told: Told) -> Message:
+    message = _message(told)
     message["packed"] = [_packed(event) for event in message.pop("events")]
     return message
 

@@ -42,6 +42,10 @@ class WithinProcess(InMemoryChannelLayer):
         # Whoever sends much lets those who listen keep up.
         await asyncio.sleep(0)
 
+    def has(self, group: str) -> bool:
+        """Whether anybody is in the group."""
+        return bool(self.groups.get(group))
+
     def hand_over(self, group: str, message: Message) -> None:
         """To whoever is in the group, at once."""
         for channel in self.groups.get(group, ()):

@@ -1,41 +1,19 @@
-"""The writer and the reader of the event log.
-
-A topic's row is locked from `append` to COMMIT. That is what keeps numbers without holes and in
-the order of commits: the next transaction on the topic waits, and a rollback gives numbers back.
+"""The reader of the event log, and what takes back what was told.
 
 A statement that names the keys it wants is planned for the one volume in which they are, and takes
 as long whether there are five volumes or five hundred.
 """
 
-import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 from django.db import connection
-from django.utils import timezone
 
 from streaming import keys, packs
 from streaming.errors import EventsTrimmed
 from streaming.events import ERASED, START, Event, event_id, id_without_event
 
 LARGEST_PAGE = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """An event before it has numbers, and the topics that will tell of it.
-
-    The payload is JSON in one line.
-    """
-
-    topics: tuple[str, ...]
-    kind: str
-    payload: str
-    subject: str
-    occurred_at: datetime
-    is_final: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,57 +28,6 @@ class Span:
     def check(self, after: int) -> None:
         if not self.first - 1 <= after <= self.last:
             raise EventsTrimmed(self.first)
-
-
-def append(drafts: Sequence[Draft]) -> list[Event]:
-    """Number and write events, as the last act of the transaction that publishes them."""
-    recorded_at = timezone.now()
-    tags = [secrets.randbits(32) for _ in drafts]
-    # Of each topic how many, and which is the last; of each entry the place of its draft.
-    wanted: dict[str, int] = {}
-    lasts: dict[str, int] = {}
-    entries: list[tuple[str, int, int]] = []
-    for place, draft in enumerate(drafts):
-        for topic in draft.topics:
-            number = wanted.get(topic, 0)
-            wanted[topic], lasts[topic] = number + 1, place
-            entries.append((topic, number, place))
-    first_key = keys.first_key(recorded_at)
-    columns: dict[str, Any] = {
-        "names": "\n".join(wanted),
-        "wanted": _numbers(wanted.values()),
-        "ends": _booleans(drafts[place].is_final for place in lasts.values()),
-        "last_tags": _numbers(tags[place] for place in lasts.values()),
-        "first_key": first_key,
-        "largest_number": keys.LARGEST_NUMBER,
-        "volume": keys.volume_of(first_key),
-        "kinds": "\n".join(draft.kind for draft in drafts),
-        "payloads": "\n".join(draft.payload for draft in drafts),
-        "subjects": [draft.subject for draft in drafts],
-        "times": ",".join(draft.occurred_at.isoformat() for draft in drafts),
-        "tags": _numbers(tags),
-        "finals": _booleans(draft.is_final for draft in drafts),
-        "entry_names": "\n".join(topic for topic, _, _ in entries),
-        "entry_behind": _numbers(wanted[topic] - number - 1 for topic, number, _ in entries),
-        "entry_places": _numbers(place + 1 for _, _, place in entries),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_APPEND, {**columns, "recorded_at": recorded_at})
-        before = {name: last - wanted[name] for name, last in cursor.fetchall()}
-    return [
-        Event(
-            topic=topic,
-            seq=before[topic] + number + 1,
-            kind=drafts[place].kind,
-            payload=drafts[place].payload,
-            subject=drafts[place].subject,
-            occurred_at=drafts[place].occurred_at,
-            recorded_at=recorded_at,
-            tag=tags[place],
-            is_final=drafts[place].is_final,
-        )
-        for topic, number, place in entries
-    ]
 
 
 def span(topic: str) -> Span:
@@ -168,14 +95,6 @@ def erase(topic: str) -> list[str]:
             {"topic": found[0], "kind": ERASED},
         )
         return [row[0] for row in cursor.fetchall()]
-
-
-def _numbers(values: Iterable[int]) -> str:
-    return ",".join(map(str, values))
-
-
-def _booleans(values: Iterable[bool]) -> str:
-    return ",".join("t" if value else "f" for value in values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,48 +218,4 @@ _PAGE = """
     ) e
     JOIN streaming_eventbody b ON b.id = e.body_id AND b.id >= %(first)s AND b.id < %(end)s
     WHERE e.bytes_before < %(limit_bytes)s ORDER BY e.seq
-"""
-
-# One statement, since each is a way to the database and back. Topics are locked in the order of
-# names: transactions that touch the same ones lock them the same way. Psycopg takes long to quote
-# an array, so that what has no line break, or no comma, comes as one text.
-_APPEND = """
-    WITH numbered AS (
-        INSERT INTO streaming_topic AS topic (
-            name, first_seq, last_seq, has_ended, volume, volume_seq, last_recorded_at, last_tag
-        )
-        SELECT name, 1, wanted, ends, %(volume)s, 1, %(recorded_at)s, last_tag FROM unnest(
-            string_to_array(%(names)s, chr(10)), string_to_array(%(wanted)s, ',')::bigint[],
-            string_to_array(%(ends)s, ',')::bool[], string_to_array(%(last_tags)s, ',')::bigint[]
-        ) AS new (name, wanted, ends, last_tag)
-        ORDER BY name COLLATE "C"
-        ON CONFLICT (name) DO UPDATE
-        SET last_seq = topic.last_seq + excluded.last_seq, has_ended = excluded.has_ended,
-            volume = excluded.volume, volume_seq = CASE WHEN topic.volume = excluded.volume
-                THEN topic.volume_seq ELSE topic.last_seq + 1 END,
-            last_recorded_at = excluded.last_recorded_at, last_tag = excluded.last_tag
-        RETURNING name, id, last_seq
-    ), told AS MATERIALIZED (
-        SELECT %(first_key)s | (nextval('streaming_eventbody_id_seq') & %(largest_number)s) AS id,
-            new.*
-        FROM unnest(
-            string_to_array(%(kinds)s, chr(10)), string_to_array(%(payloads)s, chr(10)),
-            %(subjects)s::text[], string_to_array(%(times)s, ',')::timestamptz[],
-            string_to_array(%(tags)s, ',')::bigint[], string_to_array(%(finals)s, ',')::bool[]
-        ) WITH ORDINALITY AS new (kind, payload, subject, occurred_at, tag, is_final, place)
-    ), bodies AS (
-        INSERT INTO streaming_eventbody
-            (id, kind, payload, subject, occurred_at, tag, is_final, recorded_at)
-        SELECT id, kind, payload, subject, occurred_at, tag, is_final, %(recorded_at)s FROM told
-    ), entries AS (
-        INSERT INTO streaming_entry (topic_id, seq, body_id)
-        SELECT numbered.id, numbered.last_seq - entry.behind, told.id
-        FROM unnest(
-            string_to_array(%(entry_names)s, chr(10)),
-            string_to_array(%(entry_behind)s, ',')::bigint[],
-            string_to_array(%(entry_places)s, ',')::bigint[]
-        ) AS entry (name, behind, place)
-        JOIN numbered USING (name) JOIN told USING (place)
-    )
-    SELECT name, last_seq FROM numbered
 """

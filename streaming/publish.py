@@ -5,20 +5,20 @@ last act, in topic order, because topic rows stay locked from there to COMMIT: a
 `publish` is called would lock them in whatever order services nest, and deadlock.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime
-from decimal import Decimal
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from django.db import transaction
 from django.utils import timezone
+from pydantic_core import to_json
 
 from streaming import doorbell, log, tracing
+from streaming.appending import Draft, Told, append
 from streaming.errors import PublishedOutsideTransaction
-from streaming.events import ERASED, Event, iso
+from streaming.events import ERASED, Event
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,7 +26,7 @@ R = TypeVar("R")
 Hear = Callable[[Sequence[Event]], None]
 
 
-class _Collected(list[log.Draft]):
+class _Collected(list[Draft]):
     """And who is to hear of them once they have their numbers."""
 
     def __init__(self) -> None:
@@ -61,10 +61,10 @@ def publish(event: Publishable, *topics: str) -> None:
     if collected is None:
         raise PublishedOutsideTransaction
     collected.append(
-        log.Draft(
+        Draft(
             topics=topics,
             kind=event.kind,
-            payload=_written(event.payload()),
+            payload=to_json(event.payload(), inf_nan_mode="null").decode(),
             subject=event.subject,
             occurred_at=event.occurred_at,
             is_final=event.is_final,
@@ -88,7 +88,7 @@ def erase(topic: str) -> None:
     others = log.erase(topic)
     if others:
         collected.append(
-            log.Draft(
+            Draft(
                 topics=tuple(others),
                 kind=ERASED,
                 payload="{}",
@@ -111,10 +111,10 @@ def transactional(function: Callable[P, R]) -> Callable[P, R]:
             with tracing.span(function.__name__), transaction.atomic():
                 result = function(*args, **kwargs)
                 if outer is None and collected:
-                    events = log.append(collected)
+                    told = append(collected)
                     for hear in collected.hearers:
-                        hear(events)
-                    _ring_after_commit(events)
+                        hear([event for one in told for event in one.events()])
+                    _ring_after_commit(told)
         finally:
             _collected.reset(token)
         if outer is not None:
@@ -125,23 +125,9 @@ def transactional(function: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def _ring_after_commit(events: Sequence[Event]) -> None:
+def _ring_after_commit(told: Sequence[Told]) -> None:
     # A function and not a partial: Django reads the name of a robust callback that fails.
     def ring() -> None:
-        doorbell.announce(events)
+        doorbell.announce(told)
 
     transaction.on_commit(ring, robust=True)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return iso(value)
-    if isinstance(value, Decimal):
-        return float(value)
-    raise TypeError(f"{type(value).__name__} has no place in an event")
-
-
-# One for all: to make one takes as long as to use it.
-_written = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain
-).encode

@@ -8,6 +8,7 @@ from django.db import connection
 
 from conversations.models import Conversation, Message, SearchDocument, Unindexed
 from conversations.search.words import words_of
+from streaming.copying import copy
 from streaming.publish import transactional
 
 CHUNK = 500
@@ -148,24 +149,26 @@ def _insert(chunk: list[Waiting]) -> None:
             "pk", "name", "initial_prompt"
         )
     }
-    with (
-        connection.cursor() as cursor,
-        connection.wrap_database_errors,
-        cursor.copy(
-            "COPY conversations_searchdocument"
-            " (project_id, conversation_id, message_id, start, words) FROM STDIN"
-        ) as copy,
-    ):
-        for row in chunk:
-            if row.message is not None:
-                pieces = _content_pieces(contents.get(row.message, ""))
-            elif row.conversation in named:
-                named.discard(row.conversation)
-                pieces = _name_pieces(*names[row.conversation])
-            else:
-                continue  # named twice in a chunk
-            for start, vector in pieces:
-                copy.write_row((row.project, row.conversation, row.message, start, vector))
+    copy(
+        "conversations_searchdocument (project_id, conversation_id, message_id, start, words)",
+        _documents(chunk, contents, names),
+    )
+
+
+def _documents(
+    chunk: list[Waiting], contents: dict[int, str], names: dict[int, tuple[str, str]]
+) -> Iterator[tuple[object, ...]]:
+    named = set(names)
+    for row in chunk:
+        if row.message is not None:
+            pieces = _content_pieces(contents.get(row.message, ""))
+        elif row.conversation in named:
+            named.discard(row.conversation)
+            pieces = _name_pieces(*names[row.conversation])
+        else:
+            continue  # named twice in a chunk
+        for start, vector in pieces:
+            yield row.project, row.conversation, row.message, start, vector
 
 
 def _content_pieces(content: str) -> Iterator[tuple[int, str]]:
