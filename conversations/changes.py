@@ -1,4 +1,7 @@
-"""What a delivered event asks of the record: the same few changes from every dialect."""
+"""What a delivered event asks of the record: the same few changes from every dialect.
+
+Those that come in thousands are not frozen: that would take three times as long to make.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,7 +44,7 @@ class StartConversation:
         return self.conversation_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class AddMessage:
     conversation_id: str
     # Whether an unknown conversation is opened for this message.
@@ -131,7 +134,7 @@ class AddSession:
 Change = StartConversation | AddMessage | EndConversation | NoteError | KeepEvent | AddSession
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Delivery:
     """A change as it was delivered, and by what a second delivery of it is recognised."""
 
@@ -144,7 +147,7 @@ class Delivery:
     refuses_reused_key: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Recorded:
     """The change is in the record; `id` is that of what it made, where it made something."""
 

@@ -157,7 +157,8 @@ def ingest_job(job: "IngestJob", what: str) -> IngestJobEvent:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen: to be made by the thousand.
+@dataclass(slots=True, kw_only=True)
 class IngestEvent:
     """An event of the ingest family: what happened, under `data`."""
 

@@ -185,8 +185,12 @@ class Conversation(models.Model):
 
     def note_agents(self, *names: str) -> None:
         """These ids or types have a part in it."""
-        known: set[str] = self.__dict__.setdefault("known_agents", set(self.agents))
+        known: set[str] | None = self.__dict__.get("known_agents")
+        if known is None:
+            known = self.__dict__["known_agents"] = set(self.agents)
         for name in names:
+            if name in known:
+                continue
             shown = name[:LONGEST_AGENT]
             if shown and shown not in known:
                 known.add(shown)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, assert_never
@@ -27,6 +27,7 @@ from conversations.ingest import camel, snake
 from conversations.ingest.types import parse_time, strict_time
 
 SNAKE_ONLY = frozenset({"conversation.error", "log.entry"})
+OWN_IDS = (AddMessage, StartConversation)
 EXPECTED_OBJECT = "Expected an object"
 MESSAGES = {
     "missing": "Required",
@@ -63,12 +64,12 @@ class Read:
     """An event that has been understood."""
 
     delivery: Delivery
-    render: Callable[[Recorded], Answer]
+    model: "Answering"
 
     def answer(self, outcome: Outcome) -> Answer:
         match outcome:
             case Recorded():
-                return self.render(outcome)
+                return Answer(self.model.status, self.model.answer(outcome))
             case UnknownConversation():
                 wanted = self.delivery.change.conversation_id
                 return Answer(404, {"error": "Conversation not found", "conversationId": wanted})
@@ -82,11 +83,14 @@ class Read:
                 assert_never(outcome)
 
 
-class Model(Protocol):
-    status: int
-
-    def change(self, kind: str, at: datetime) -> Change: ...
+class Answering(Protocol):
+    @property
+    def status(self) -> int: ...
     def answer(self, recorded: Recorded) -> Json: ...
+
+
+class Model(Answering, Protocol):
+    def change(self, kind: str, at: datetime) -> Change: ...
 
 
 def is_snake(event: object) -> bool:
@@ -134,7 +138,7 @@ def read(event: object, *, idempotency_key: str | None = None) -> Read | Answer:
         delivery=_delivery(
             change, event, at=at, key=idempotency_key, refuses_reused_key=not speaks_snake
         ),
-        render=lambda recorded: Answer(model.status, model.answer(recorded)),
+        model=model,
     )
 
 
@@ -196,7 +200,7 @@ def _delivery(
     refuses_reused_key: bool,
 ) -> Delivery:
     # Without a time of its own an event is never the repetition of another.
-    has_own_id = isinstance(change, AddMessage | StartConversation) and change.own_id is not None
+    has_own_id = isinstance(change, OWN_IDS) and change.own_id is not None
     is_known_by_content = at is not None and not has_own_id
     content = b""
     if is_known_by_content or key:

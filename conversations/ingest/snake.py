@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from django.utils import timezone
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core.core_schema import str_schema
 
 from conversations.changes import (
     AddMessage,
@@ -29,19 +30,19 @@ from conversations.ingest.types import (
     MaybeObject,
     MaybeText,
     MaybeTime,
+    OrAbsent,
     Text,
 )
 from streaming.events import iso
 
 LONGEST_ID = 200
 Id = Annotated[Text, Field(min_length=1, max_length=LONGEST_ID)]
-MaybeId = Annotated[str | None, BeforeValidator(lambda value: _id_or_absent(value))]
+MaybeId = Annotated[
+    str | None, OrAbsent(str_schema(strict=True, min_length=1, max_length=LONGEST_ID))
+]
 STATUSES = {"completed": "COMPLETED", "interrupted": "INTERRUPTED", "error": "ERROR"}
 NAME_LENGTH = 80
-
-
-def _id_or_absent(value: object) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_ID else None
+FREE = Decimal(0)
 
 
 class Snake(BaseModel):
@@ -50,10 +51,12 @@ class Snake(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def without_nulls(cls, data: Json) -> Json:
+        if None not in data.values():
+            return data
         return {name: value for name, value in data.items() if value is not None}
 
     def extras(self) -> Json:
-        extras: Json = storable(self.model_extra or {})
+        extras: Json = storable(self.model_extra) if self.model_extra else {}
         return extras
 
 
@@ -154,7 +157,7 @@ class MessageCreated(Snake):
             input_tokens=self.input_tokens or 0,
             output_tokens=self.output_tokens or 0,
             total_tokens=self.tokens_used or 0,
-            cost=self.cost or Decimal(0),
+            cost=self.cost or FREE,
             metadata=self.extras(),
         )
 

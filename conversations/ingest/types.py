@@ -2,12 +2,20 @@
 
 import math
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, StrictStr
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, StrictStr
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import (
+    int_schema,
+    no_info_plain_validator_function,
+    str_schema,
+    union_schema,
+    with_default_schema,
+)
 
 from conversations.ingest.reading import LARGEST, storable
 
@@ -25,6 +33,8 @@ _STRICT_TIME = re.compile(
 
 def parse_time(value: object) -> datetime:
     """ISO 8601 with up to nine fractional digits, six of them kept; without offset it is UTC."""
+    if isinstance(value, str) and _STRICT_TIME.fullmatch(value):
+        return _moment(value)
     found = _TIME.fullmatch(value) if isinstance(value, str) else None
     if not found:
         raise PydanticCustomError("invalid_time", "Expected an ISO 8601 date and time")
@@ -78,23 +88,9 @@ def _cost(value: object) -> Decimal:
     return Decimal(repr(number)).quantize(COST_PLACES)
 
 
-def _or_absent(validate: Any) -> Any:
-    def read(value: object) -> Any:
-        try:
-            return validate(value)
-        except PydanticCustomError:
-            return None
-
-    return read
-
-
 def _long(value: object) -> int | None:
     number = _integer(value)
     return number if -LARGEST - 1 <= number <= LARGEST else None
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _object(value: object) -> dict[str, Any] | None:
@@ -115,8 +111,32 @@ Object = Annotated[dict[str, Any], BeforeValidator(lambda value: storable(value)
 
 # The forgiving types of the snake_case dialect: what does not fit is absent, never refused
 
-MaybeText = Annotated[str | None, BeforeValidator(_text)]
-MaybeTime = Annotated[datetime | None, BeforeValidator(_or_absent(parse_time))]
-MaybeLong = Annotated[int | None, BeforeValidator(_or_absent(_long))]
-MaybeCost = Annotated[Decimal | None, BeforeValidator(_or_absent(_cost))]
+
+@dataclass(frozen=True, slots=True)
+class OrAbsent:
+    """In pydantic's own terms: it calls no function of ours for what fits."""
+
+    schema: CoreSchema
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return with_default_schema(self.schema, default=None, on_error="default")
+
+
+MaybeText = Annotated[str | None, OrAbsent(str_schema(strict=True))]
+MaybeTime = Annotated[datetime | None, OrAbsent(no_info_plain_validator_function(parse_time))]
+MaybeLong = Annotated[
+    int | None,
+    OrAbsent(
+        union_schema(
+            [
+                int_schema(strict=True, ge=-LARGEST - 1, le=LARGEST),
+                no_info_plain_validator_function(_long),
+            ],
+            mode="left_to_right",
+        )
+    ),
+]
+MaybeCost = Annotated[Decimal | None, OrAbsent(no_info_plain_validator_function(_cost))]
 MaybeObject = Annotated[dict[str, Any] | None, BeforeValidator(_object)]

@@ -9,7 +9,8 @@ from django.db import connection
 from conversations import metrics, search
 from conversations.events import IngestEvent
 from conversations.models import Conversation, Participant, Project, RawEvent, Receipt
-from conversations.recording.messages import FEW, NewMessage, write_messages
+from conversations.recording.messages import NewMessage, write_messages
+from streaming.copying import MANY, copy
 from streaming.publish import publish
 
 CHANGING = (
@@ -73,9 +74,12 @@ class Rows:
             ],
         )
         # Not before: a topic is named after its conversation's key.
+        topics: dict[str, tuple[str, ...]] = {}
         for conversation, event in self.news:
-            topics = [self.project.topic, *([conversation.topic] if conversation else [])]
-            publish(event, *topics)
+            name = conversation.public_id if conversation else ""
+            if name not in topics:
+                topics[name] = (self.project.topic, *([conversation.topic] if conversation else []))
+            publish(event, *topics[name])
 
     def _write_conversations(self) -> None:
         opened = {conversation.public_id for conversation in self.opened}
@@ -88,10 +92,10 @@ class Rows:
                 cursor.execute(_UPDATE, [json.dumps(rows, default=str)])
 
     def _write_raw_events(self) -> None:
-        if len(self.raw_events) <= FEW:
+        if len(self.raw_events) <= MANY:
             RawEvent.objects.bulk_create(self.raw_events)
             return
-        _copy(
+        copy(
             "conversations_rawevent"
             " (project_id, conversation_id, kind, timestamp, data, received_at)",
             (
@@ -108,11 +112,11 @@ class Rows:
         )
 
     def _write_receipts(self) -> None:
-        if len(self.receipts) <= FEW:
+        if len(self.receipts) <= MANY:
             Receipt.objects.bulk_create(self.receipts)
             return
         created_at = self.now.isoformat()
-        _copy(
+        copy(
             "conversations_receipt (project_id, identity, fingerprint, made_id, created_at)",
             (
                 (
@@ -125,16 +129,6 @@ class Rows:
                 for receipt in self.receipts
             ),
         )
-
-
-def _copy(columns: str, rows: Iterable[tuple[object, ...]]) -> None:
-    with (
-        connection.cursor() as cursor,
-        connection.wrap_database_errors,
-        cursor.copy(f"COPY {columns} FROM STDIN") as copy,
-    ):
-        for row in rows:
-            copy.write_row(row)
 
 
 def _in_order(conversations: Iterable[Conversation]) -> list[Conversation]:

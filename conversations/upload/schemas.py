@@ -1,12 +1,12 @@
 """A whole session as it is uploaded: the only validation of it, and the change it asks for."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from django.utils import timezone
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from conversations.changes import AddMessage, AddSession, Recorded, StartConversation
+from conversations.changes import AddMessage, AddSession, Json, Recorded, StartConversation
 from conversations.ingest.camel import Camel, MessageData, Metrics, Mode, ParticipantConfig, Status
 from conversations.ingest.dispatch import EXPECTED_OBJECT, Answer, detail, fingerprint_of, refusal
 from conversations.ingest.types import Object, Positive, Text, Time, Whole
@@ -32,6 +32,8 @@ class SessionUpload(Camel):
     session: SessionData
     participants: Annotated[list[ParticipantConfig], Field(min_length=1, max_length=50)]
     messages: Annotated[list[MessageData], Field(max_length=MOST_MESSAGES)]
+
+    status: ClassVar[int] = 201
 
     @model_validator(mode="after")
     def agrees_with_itself(self) -> "SessionUpload":
@@ -78,19 +80,16 @@ class SessionUpload(Camel):
             original=_original(metadata.get("originalId")),
         )
 
-    def answer(self, recorded: Recorded) -> Answer:
+    def answer(self, recorded: Recorded) -> Json:
         metrics = [message.metrics for message in self.messages if message.metrics]
-        return Answer(
-            201,
-            {
-                "success": True,
-                "conversationId": recorded.id,
-                "messagesCreated": len(self.messages),
-                "participantsCreated": len(self.participants),
-                "totalTokens": sum(given.total_tokens or 0 for given in metrics),
-                "totalCost": float(sum(given.cost or 0 for given in metrics)),
-            },
-        )
+        return {
+            "success": True,
+            "conversationId": recorded.id,
+            "messagesCreated": len(self.messages),
+            "participantsCreated": len(self.participants),
+            "totalTokens": sum(given.total_tokens or 0 for given in metrics),
+            "totalCost": float(sum(given.cost or 0 for given in metrics)),
+        }
 
 
 def read_session(body: object) -> SessionUpload | Answer:

@@ -67,4 +67,4 @@ def _record(request: Request, session: SessionUpload, given: object) -> Answer:
     outcome = record_alone(caller_of(request).project, delivery)
     if isinstance(outcome, Answer):
         return outcome
-    return Read(delivery=delivery, render=session.answer).answer(outcome)
+    return Read(delivery=delivery, model=session).answer(outcome)
