@@ -131,8 +131,6 @@ def _write_many(together: Drafts) -> dict[str, int]:
     first_key = keys.first_key(together.recorded_at)
     recorded_at = together.recorded_at.isoformat()
     with connection.cursor() as cursor:
-        cursor.execute(f"{_NUMBER} RETURNING name, id, last_seq", _topics(together))
-        numbered = cursor.fetchall()
         cursor.execute(_NEXT, [len(together.drafts)])
         numbers = [first_key | (number & keys.LARGEST_NUMBER) for (number,) in cursor.fetchall()]
     copy(
@@ -152,6 +150,10 @@ def _write_many(together: Drafts) -> dict[str, int]:
             for key, draft, tag in zip(numbers, together.drafts, together.tags, strict=True)
         ),
     )
+    # Not before: until COMMIT nobody else can tell these topics anything.
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_NUMBER} RETURNING name, id, last_seq", _topics(together))
+        numbered = cursor.fetchall()
     copy(
         "streaming_entry (topic_id, seq, body_id)",
         (

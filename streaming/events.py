@@ -96,4 +96,4 @@ def seq_of(cursor: str) -> int:
 
 
 def iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return f"{moment.astimezone(UTC).isoformat().removesuffix('+00:00')}Z"

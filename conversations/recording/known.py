@@ -1,5 +1,6 @@
 """What the record knows already of what was delivered: locked where it may change."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -10,14 +11,16 @@ from conversations.models import Conversation, DeletedConversation, Project, Rec
 
 KEYS_REMEMBERED = timedelta(hours=24)
 
-# Each with one array: of a list of a thousand, psycopg reads the places one by one.
+# Each with one array: of a list of a thousand, psycopg reads the places one by one. Of ids there
+# may be that many, and they come as JSON: psycopg takes its time for each item of an array, too.
 _LOCK = """
     SELECT * FROM conversations_conversation WHERE project_id = %s AND public_id = ANY(%s)
     ORDER BY public_id FOR NO KEY UPDATE
 """
 _RECEIPTS = "SELECT * FROM conversations_receipt WHERE project_id = %s AND identity = ANY(%s)"
 _MESSAGES = """
-    SELECT public_id FROM conversations_message WHERE project_id = %s AND public_id = ANY(%s)
+    SELECT public_id FROM conversations_message WHERE project_id = %s
+        AND public_id = ANY(ARRAY(SELECT json_array_elements_text(%s)))
 """
 
 
@@ -72,5 +75,5 @@ class Known:
         }
         if ids:
             with connection.cursor() as cursor:
-                cursor.execute(_MESSAGES, [self.project.pk, list(ids)])
+                cursor.execute(_MESSAGES, [self.project.pk, json.dumps(list(ids))])
                 self.message_ids.update(public_id for (public_id,) in cursor.fetchall())
