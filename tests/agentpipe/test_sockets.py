@@ -24,6 +24,10 @@ from tests.clients import Socket as SocketOfTests
 from tests.services import free_port
 from tests.streaming.test_asking import Held
 
+KEY_OF_HANDSHAKE = "Sec-WebSocket-Key: " + "A" * 22 + "=="
+VERSION = "Sec-WebSocket-Version: 13"
+HANDSHAKE = ["Connection: Upgrade", "Upgrade: websocket", KEY_OF_HANDSHAKE, VERSION]
+
 
 class Door:
     """The server of `up`, in this process."""
@@ -181,6 +185,23 @@ async def test_what_is_no_frame_ends_a_socket_and_says_why(
     await door.is_empty()
 
 
+async def test_who_neither_reads_nor_answers_is_cut_off(door: Door, key: str) -> None:
+    client = socket.socket()
+    client.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(client, ("127.0.0.1", door.port))
+    lines = ["GET /api/stream HTTP/1.1", *HANDSHAKE, f"Authorization: Bearer {key}"]
+    await loop.sock_sendall(client, "\r\n".join([*lines, "Host: localhost", "", ""]).encode())
+    await eventually(lambda: any(held.has_accepted for held in door.sockets))
+    (held,) = door.sockets
+    while held.write_frames(Frame(Opcode.BINARY, b"x" * 2**20).serialize(mask=False)):
+        pass
+    held.look_after(held.due_at)
+    held.look_after(held.due_at)
+    await door.is_empty()
+    client.close()
+
+
 async def test_both_say_farewell_whoever_begins(door: Door) -> None:
     async with door.connect() as leaving:
         await leaving.recv()
@@ -218,16 +239,20 @@ async def test_a_server_that_ends_tells_sockets_to_come_back(door: Door) -> None
 @pytest.mark.parametrize(
     ("lines", "answer"),
     [
-        (["Sec-WebSocket-Version: 13"], "HTTP/1.1 400 Bad Request"),
-        (["Sec-WebSocket-Key: " + "A" * 22 + "=="], "HTTP/1.1 400 Bad Request"),
-        (["Sec-WebSocket-Key: short", "Sec-WebSocket-Version: 13"], "HTTP/1.1 400 Bad Request"),
+        ([VERSION], "HTTP/1.1 400 Bad Request"),
+        ([KEY_OF_HANDSHAKE], "HTTP/1.1 400 Bad Request"),
+        (["Sec-WebSocket-Key: short", VERSION], "HTTP/1.1 400 Bad Request"),
     ],
 )
 async def test_what_is_no_handshake_is_refused(door: Door, lines: list[str], answer: str) -> None:
-    upgrade = ["GET /api/stream HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket"]
-    assert await door.say(*upgrade, *lines) == answer
-    post = ["POST /api/stream HTTP/1.1", *upgrade[1:], "Sec-WebSocket-Version: 13"]
-    assert (await door.say(*post, *lines)).startswith("HTTP/1.1 405")
+    upgrade = ["Connection: Upgrade", "Upgrade: websocket", *lines]
+    assert await door.say("GET /api/stream HTTP/1.1", *upgrade) == answer
+    await door.is_empty()
+
+
+async def test_only_a_get_is_a_handshake(door: Door) -> None:
+    answer = await door.say("POST /api/stream HTTP/1.1", *HANDSHAKE)
+    assert answer == "HTTP/1.1 405 Method Not Allowed"
     await door.is_empty()
 
 
