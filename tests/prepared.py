@@ -39,7 +39,7 @@ class Prepared:
         self._lock = threading.Lock()
         self._codes: dict[int, int] = {}
 
-    def start(self, out: Path, err: Path, *options: str, **settings: int) -> "Fork":
+    def start(self, out: Path, err: Path, *options: str, **settings: int | str) -> "Fork":
         """With options of `up`, and with settings that differ from those of the environment."""
         assert self._process.stdin is not None
         wanted = {"out": str(out), "err": str(err), "options": options, "settings": settings}

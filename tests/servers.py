@@ -177,12 +177,18 @@ class Place:
 
 
 class Forked(Running):
-    def __init__(self, command: Prepared, folder: Path, *options: str, port: int) -> None:
+    """With settings that differ from those of the command's environment."""
+
+    def __init__(
+        self, command: Prepared, folder: Path, *options: str, port: int, **settings: str
+    ) -> None:
         self._command = command
+        self._settings = settings
         super().__init__(folder, *options, PORT=str(port))
 
     def _start(self, *options: str, **variables: str) -> Fork:
-        return self._command.start(self._out, self._err, *options, PORT=int(variables["PORT"]))
+        port = int(variables["PORT"])
+        return self._command.start(self._out, self._err, *options, PORT=port, **self._settings)
 
 
 def wait_for(fact: Callable[[], bool]) -> None:

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
+DIFFICULT = 'it\'s a "folder", ü'
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """An empty folder with a difficult name; unlike tmp_path, other users may pass through it."""
     outer = Path(tempfile.mkdtemp(prefix="agentpipe-"))
     outer.chmod(0o711)
-    inner = outer / 'it\'s a "folder", ü'
+    inner = outer / DIFFICULT
     inner.mkdir()
     yield inner
     shutil.rmtree(outer)

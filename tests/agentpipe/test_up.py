@@ -16,14 +16,15 @@ from pytest_django.fixtures import Settings
 
 from agentpipe.embedded import address, command_of
 from agentpipe.management.commands import up as up_command
-from tests.prepared import ROOT
-from tests.servers import WITHIN_S, Running, wait_for
+from tests.agentpipe.conftest import DIFFICULT
+from tests.prepared import ROOT, Prepared
+from tests.servers import WITHIN_S, Forked, Running, environment, wait_for
 from tests.services import free_port, url_of
 
 pytestmark = pytest.mark.processes
 
 
-class Up(Running):
+class Home(Running):
     """A server with a database of its own beside it."""
 
     def postmaster(self) -> int:
@@ -35,16 +36,43 @@ class Up(Running):
             return row[0] if row else None
 
 
-Start = Callable[..., Up]
+class ForkedHome(Home, Forked):
+    pass
+
+
+Start = Callable[..., ForkedHome]
 JOINED = "SELECT date_joined FROM auth_user WHERE username = 'admin'"
 
 
-@pytest.fixture
-def up(folder: Path) -> Iterator[Start]:
-    started: list[Up] = []
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    outer = Path(tempfile.mkdtemp(prefix="agentpipe-"))
+    outer.chmod(0o711)
+    yield outer / DIFFICULT
+    shutil.rmtree(outer)
 
-    def up(*options: str, data_dir: Path = folder, **variables: str) -> Up:
-        server = Up(data_dir, *options, **variables)
+
+@pytest.fixture(scope="module")
+def command(place: Path) -> Iterator[Prepared]:
+    command = Prepared(environment(place))
+    yield command
+    command.stop()
+
+
+@pytest.fixture
+def folder(place: Path) -> Iterator[Path]:
+    """At one place for all, so that the command can be imported beforehand."""
+    place.mkdir(exist_ok=True)
+    yield place
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+def up(command: Prepared, folder: Path) -> Iterator[Start]:
+    started: list[ForkedHome] = []
+
+    def up(*options: str, port: int | None = None, **settings: str) -> ForkedHome:
+        server = ForkedHome(command, folder, *options, port=port or free_port(), **settings)
         started.append(server)
         return server
 
@@ -71,7 +99,7 @@ def first_life() -> Iterator[Life]:
     """One for all: making a database takes longer than a start."""
     outer = Path(tempfile.mkdtemp(prefix="agentpipe-"))
     outer.chmod(0o711)
-    server = Up(outer / "data")
+    server = Home(outer / "data")
     try:
         readiness = server.await_ready()
         postgres, joined = server.postmaster(), server.ask(JOINED)
@@ -154,7 +182,7 @@ def test_a_second_server_is_told_who_has_the_data_directory_until_ctrl_c_ends_th
 def test_a_port_that_is_taken_stops_the_start_before_the_database(up: Start, folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        code, out, err = up(PORT=str(port)).finish()
+        code, out, err = up(port=port).finish()
 
     assert (code, out) == (1, "")
     assert f"port {port}" in err
@@ -168,11 +196,10 @@ def test_a_port_that_is_taken_stops_the_start_before_the_database(up: Start, fol
         ("PORT", "eighty", "PORT is 'eighty'"),
         ("DATABASE_URL", "mysql://localhost/agentpipe", "DATABASE_URL"),
         ("AGENTPIPE_HOST", "0.0.0.0", "AGENTPIPE_LOCAL"),
-        ("AGENTPIPE_HOST", "192.0.2.1", "AGENTPIPE_HOST"),
     ],
 )
 def test_a_bad_setting_stops_the_start_with_a_sentence(
-    up: Start, folder: Path, variable: str, value: str, said: str
+    folder: Path, variable: str, value: str, said: str
 ) -> None:
     port = {} if variable == "PORT" else {"PORT": str(free_port())}
     server = subprocess.run(
@@ -190,11 +217,19 @@ def test_a_bad_setting_stops_the_start_with_a_sentence(
     assert is_a_sentence(server.stderr)
 
 
-def test_a_database_that_does_not_answer_is_named_without_its_password(up: Start) -> None:
+def test_a_server_that_lets_everyone_in_is_for_its_own_machine(up: Start) -> None:
+    code, out, err = up(HOST="192.0.2.1").finish()
+
+    assert (code, out) == (1, "")
+    assert "AGENTPIPE_HOST" in err
+    assert is_a_sentence(err)
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(folder: Path) -> None:
     port = free_port()
     url = f"postgresql://someone:verysecret@127.0.0.1:{port}/elsewhere"
 
-    code, out, err = up(DATABASE_URL=url).finish()
+    code, out, err = Running(folder, DATABASE_URL=url).finish()
 
     assert (code, out) == (1, "")
     assert "elsewhere" in err
@@ -247,17 +282,19 @@ def test_the_worker_is_part_of_it_unless_it_is_left_out(up: Start) -> None:
     assert server.ask(workers) == 0
 
 
-def test_two_that_start_at_once_on_one_database_take_turns(up: Start, folder: Path) -> None:
+def test_two_that_start_at_once_on_one_database_take_turns(folder: Path) -> None:
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute("CREATE DATABASE two_at_once")
+        url = os.environ["DATABASE_URL"].rpartition("/")[0] + "/two_at_once"
+        pair = [Running(folder / name, "--no-worker", DATABASE_URL=url) for name in "ab"]
         try:
-            url = os.environ["DATABASE_URL"].rpartition("/")[0] + "/two_at_once"
-            pair = [up("--no-worker", data_dir=folder / name, DATABASE_URL=url) for name in "ab"]
             for server in pair:
                 assert server.await_ready()["status"] == "ok"
             for server in pair:
                 assert server.stop()[0] == 0
         finally:
+            for server in pair:
+                server.process.kill()
             connection.execute("DROP DATABASE two_at_once WITH (FORCE)")
 
 
