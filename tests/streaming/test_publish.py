@@ -10,6 +10,7 @@ from django.db import OperationalError, connection, transaction
 
 from conversations.models import Project
 from streaming import log
+from streaming.copying import MANY
 from streaming.errors import EventsTrimmed, PublishedOutsideTransaction
 from streaming.events import Event
 from streaming.publish import publish, transactional, when_told
@@ -80,6 +81,33 @@ def test_who_asks_hears_the_numbers_before_the_commit() -> None:
     assert numbers(log.read_after("lab:1", 0)) == [1, 2]
 
 
+@pytest.mark.parametrize("count", [2, MANY + 1])
+def test_each_topic_has_what_it_was_told_in_order(count: int) -> None:
+    heard: list[Event] = []
+
+    @transactional
+    def tell_some() -> None:
+        when_told(heard.extend)
+        for number in range(count):
+            is_last = number == count - 1
+            happened = Happened(
+                number=number,
+                subject=f"{number}\t\\N\n",
+                padding="\\.\n\t",
+                is_final=is_last,
+            )
+            publish(happened, "lab:1", *(["lab:2"] if is_last or number % 2 else []))
+
+    tell("lab:2", numbers=range(1))
+    tell_some()
+
+    kept = log.read_after("lab:1", 0) + log.read_after("lab:2", 1)
+    assert sorted(heard, key=lambda event: event.topic) == kept
+    assert len(kept) > count
+    assert log.span("lab:1").has_ended
+    assert log.span("lab:2").last_id == kept[-1].id
+
+
 def test_a_change_whose_events_cannot_be_written_is_not_made() -> None:
     @transactional
     def change_and_tell() -> None:
@@ -92,8 +120,10 @@ def test_a_change_whose_events_cannot_be_written_is_not_made() -> None:
     assert not Project.objects.exists()
 
 
-def test_numbers_have_no_holes_and_follow_the_order_of_commits() -> None:
-    writers, each = 8, 25
+# Few are written in one statement, many by COPY.
+@pytest.mark.parametrize("together", [1, MANY + 1])
+def test_numbers_have_no_holes_and_follow_the_order_of_commits(together: int) -> None:
+    writers, each = 8, 25 if together == 1 else 5
     is_over = threading.Event()
     seen: list[int] = []
 
@@ -102,7 +132,7 @@ def test_numbers_have_no_holes_and_follow_the_order_of_commits() -> None:
         for _ in range(each):
             try:
                 with transaction.atomic():
-                    tell("lab:1", numbers=range(1))
+                    tell("lab:1", numbers=range(together))
                     if chance.random() < 0.3:
                         raise InterruptedError
             except InterruptedError:
@@ -126,18 +156,19 @@ def test_numbers_have_no_holes_and_follow_the_order_of_commits() -> None:
     assert seen == list(range(1, log.span("lab:1").last + 1))
 
 
-def test_a_number_is_not_seen_before_a_lower_one_that_commits_later() -> None:
+@pytest.mark.parametrize("together", [1, MANY + 1])
+def test_a_number_is_not_seen_before_a_lower_one_that_commits_later(together: int) -> None:
     has_appended, may_commit = threading.Event(), threading.Event()
 
     def slow() -> None:
         with transaction.atomic():
-            tell("lab:1", numbers=range(1))
+            tell("lab:1", numbers=range(together))
             has_appended.set()
             may_commit.wait(150)
 
     def fast() -> None:
         has_appended.wait(150)
-        tell("lab:1", numbers=range(1))
+        tell("lab:1", numbers=range(together))
 
     with ThreadPoolExecutor(2) as pool:
         slow_one, fast_one = pool.submit(in_thread(slow)), pool.submit(in_thread(fast))
@@ -148,7 +179,7 @@ def test_a_number_is_not_seen_before_a_lower_one_that_commits_later() -> None:
         slow_one.result(10)
         fast_one.result(10)
 
-    assert numbers(log.read_after("lab:1", 0)) == [1, 2]
+    assert numbers(log.read_after("lab:1", 0)) == list(range(1, 2 * together + 1))
 
 
 def test_events_are_appended_last_and_in_topic_order_so_that_nothing_deadlocks() -> None:
