@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -314,3 +315,19 @@ def test_a_peer_that_takes_nothing_is_let_go(
         connection, _ = door.accept()
         with connection, pytest.raises(TimeoutError):
             connection.sendall(b"x" * 64 * 1024 * 1024)
+
+
+def test_a_key_that_was_given_is_not_said_aloud(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings.DATA_DIR = tmp_path
+    settings.BRIDGE_API_KEY = "known-to-whoever-set-it"
+    out = StringIO()
+    up_command.Command(stdout=out).announce([])
+    monkeypatch.setenv("AGENTPIPE_BRIDGE_API_KEY", "known-to-whoever-set-it")
+    given = StringIO()
+    up_command.Command(stdout=given).announce([])
+
+    assert "known-to-whoever-set-it" in out.getvalue()
+    assert "AgentPipe is ready" in given.getvalue()
+    assert "known-to-whoever-set-it" not in given.getvalue()

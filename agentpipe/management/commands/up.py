@@ -81,7 +81,9 @@ class Command(BaseCommand):
     def announce(self, notes: list[str]) -> None:
         login = admin_password_file()
         lines = [f"AgentPipe is ready: {self.style.SUCCESS(address())}", ""]
-        lines += [f"  bridge API key  {settings.BRIDGE_API_KEY}"]
+        # Whoever has set one knows it, and what containers say is kept in many places.
+        if not env.text("AGENTPIPE_BRIDGE_API_KEY"):
+            lines += [f"  bridge API key  {settings.BRIDGE_API_KEY}"]
         if login.exists():
             lines += [f"  admin login     {ADMIN} / {login.read_text().strip()}"]
         lines += [f"  note            {note}" for note in notes]
