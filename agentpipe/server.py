@@ -19,7 +19,7 @@ from agentpipe import logs
 from agentpipe.connections import Connection, let_go_of_the_overdue
 from agentpipe.garbage import Collector
 from agentpipe.rescue import GIVEN_UP_AFTER_S, keep_rescuing
-from agentpipe.sockets import Socket, look_after_all
+from agentpipe.sockets import Socket, look_after
 from agents import roster
 from streaming import hub
 
@@ -90,6 +90,8 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.announce = announce
         self.every_second = every_second
+        # At the beginning of this second.
+        self.here: list[object] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -99,11 +101,13 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         if counter % TICKS_A_SECOND == 0:
             let_go_of_the_overdue(self.server_state.connections)
-            look_after_all(self.server_state.connections)
+            self.here = list(self.server_state.connections)
             self.collector.review()
             # Uvicorn's own way counts by a clock that may be set back.
             if self.every_second:
                 await self.every_second()
+        # A tenth at a time: those who have come together are not pinged together.
+        look_after(self.here[counter % TICKS_A_SECOND :: TICKS_A_SECOND])
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -327,9 +327,9 @@ class Socket(asyncio.Protocol):
             self.awaited.set_result(None)
 
 
-def look_after_all(connections: Iterable[Any]) -> None:
+def look_after(connections: Iterable[object]) -> None:
     """A timer for each socket would take more than looking at all of them now and then."""
     now = asyncio.get_running_loop().time()
-    for connection in list(connections):
+    for connection in connections:
         if isinstance(connection, Socket):
             connection.look_after(now)
