@@ -23,8 +23,6 @@ IS_LONG = os.environ.get("AGENTPIPE_FAULTS") == "long"
 MEGABYTES = 200 if IS_LONG else 1
 KILLS = 5 if IS_LONG else 1
 WITHIN_S = 1_500 if IS_LONG else 150
-# Fifteen seconds are promised; a machine that runs other tests as well has less to give.
-TAKEN_OVER_WITHIN_S = 15 if IS_LONG else 60
 JOBS = "/api/projects/default/ingest/jobs"
 
 pytestmark = [pytest.mark.timeout(3_600 if IS_LONG else 600), pytest.mark.processes]
@@ -78,8 +76,7 @@ def test_an_import_among_kills_ends_as_one_in_peace(servers: list[Server], tmp_p
         await_progress(troubled, job, beyond=kill / (KILLS + 1) + chance.random() / 20)
         troubled.kill()
         troubled.start()
-        killed_at = time.monotonic()
-    disturbed = await_end(troubled, job, since=killed_at)
+    disturbed = await_end(troubled, job)
 
     assert disturbed["status"] == undisturbed["status"] == "completed"
     for name in ("processed", "new", "known", "repaired", "failed", "errors"):
@@ -159,13 +156,10 @@ def await_progress(server: Server, job: str, *, beyond: float) -> None:
         time.sleep(0.01)
 
 
-def await_end(server: Server, job: str, *, since: float | None = None) -> dict[str, Any]:
-    """What the job ends as; after a kill it must go on soon."""
+def await_end(server: Server, job: str) -> dict[str, Any]:
+    """What it ends as; how soon it goes on after a kill, tests/agentpipe/test_rescue.py shows."""
     deadline = time.monotonic() + WITHIN_S
-    stood = look(server, job)["processed"]
     while (found := look(server, job))["status"] in {"queued", "running"}:
-        if since is not None and found["processed"] == stood:
-            assert time.monotonic() - since < TAKEN_OVER_WITHIN_S, "nobody took the job over"
         assert time.monotonic() < deadline, found
         time.sleep(0.02)
     return found
