@@ -1,8 +1,8 @@
 """One per worker: writes what all its runs have to tell, many at a time.
 
 Pieces of text that come between two writes are one event. A run's first piece, and whatever a run
-waits for, is written at once; the rest within some milliseconds. It rests for as long as it has
-written: the more runs there are to write of, the more pieces are one event.
+waits for, is written at once; the rest within some milliseconds. After a long write it rests half
+as long: the more runs there are to write of, the more pieces are one event.
 """
 
 import asyncio
@@ -22,7 +22,8 @@ from agents.scribe import RunScribe
 from agents.working import Entry, record_steps
 from streaming import tracing
 
-SHORTEST_REST_S = 0.04
+# From the beginning of one write to that of the next, where they are short.
+WRITES_EVERY_S = 0.04
 LONGEST_REST_S = 0.1
 AGAIN_S = 0.5
 PROGRESS_EVERY_S = 1.0
@@ -87,7 +88,8 @@ class Recorder:
                 began_at = clock()
                 if batch:
                     await self._write_batch(batch)
-                rest_s = min(max(clock() - began_at, SHORTEST_REST_S), LONGEST_REST_S)
+                took_s = clock() - began_at
+                rest_s = min(max(WRITES_EVERY_S - took_s, took_s / 2), LONGEST_REST_S)
                 self._rests_until = clock() + rest_s
         finally:
             self._writing = None
