@@ -1,8 +1,8 @@
 """One per worker: writes what all its runs have to tell, many at a time.
 
 Pieces of text that come between two writes are one event. A run's first piece, and whatever a run
-waits for, is written at once; the rest within some milliseconds. After a long write it rests half
-as long: the more runs there are to write of, the more pieces are one event.
+waits for, is written at once; the rest within some milliseconds. After a long write it rests as
+long: the more runs there are to write of, the more pieces are one event.
 """
 
 import asyncio
@@ -89,7 +89,7 @@ class Recorder:
                 if batch:
                     await self._write_batch(batch)
                 took_s = clock() - began_at
-                rest_s = min(max(WRITES_EVERY_S - took_s, took_s / 2), LONGEST_REST_S)
+                rest_s = min(max(WRITES_EVERY_S - took_s, took_s), LONGEST_REST_S)
                 self._rests_until = clock() + rest_s
         finally:
             self._writing = None
