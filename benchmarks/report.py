@@ -159,9 +159,13 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str:
-    asked = ["git", "describe", "--always", "--dirty"]
-    said = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)
-    return said.stdout.strip() or "unknown"
+    changed = _git("status", "--porcelain", "--", f":!{RESULTS.relative_to(ROOT)}")
+    return (_git("rev-parse", "--short", "HEAD") or "unknown") + ("-dirty" if changed else "")
+
+
+def _git(*asked: str) -> str:
+    said = subprocess.run(["git", *asked], cwd=ROOT, capture_output=True, text=True)
+    return said.stdout.strip()
 
 
 def _processor() -> str:
