@@ -246,7 +246,10 @@ class Asked:
         return self.steps
 
     async def get(self, path: str) -> Any:
-        answer = await self.client.get(path)
+        """Ask again where it says so: connections of a database that was killed are found late."""
+        async with asyncio.timeout(ENDED_WITHIN_S):
+            while (answer := await self.client.get(path)).status_code == 503:
+                await asyncio.sleep(0.2)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
