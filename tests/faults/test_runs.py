@@ -248,7 +248,7 @@ class Asked:
     async def get(self, path: str) -> Any:
         """Ask again where it says so: connections of a database that was killed are found late."""
         async with asyncio.timeout(ENDED_WITHIN_S):
-            while (answer := await self.client.get(path)).status_code == 503:
+            while (answer := await self.client.get(path)).status_code == 503:  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
         assert answer.status_code == 200, answer.text
         return answer.json()
