@@ -32,6 +32,18 @@ async def test_health_is_asked_for_and_not_told(target: str, api: Api) -> None:
     assert (posted.status, posted.headers["allow"]) == (405, "GET, HEAD")
 
 
+@pytest.mark.parametrize("target", ["/healthz", "/readyz", "/metrics"])
+async def test_probes_ask_a_process_by_its_address(
+    target: str, api: Api, key: str, settings: Settings
+) -> None:
+    settings.ALLOWED_HOSTS = ["agents.example"]
+    by_address = {"host": "10.1.2.3:8000"}
+
+    assert (await knock(target, key=key, headers=by_address)).status == 200
+    assert (await knock("/api/conversations", key=key, headers=by_address)).status == 400
+    assert (await knock("/login", headers=by_address)).status == 400
+
+
 class DeadLayer(InMemoryChannelLayer):
     async def group_send(self, group: str, message: object) -> None:
         raise OSError("the password is swordfish")
