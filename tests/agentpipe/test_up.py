@@ -152,7 +152,9 @@ def test_a_second_start_finds_the_same_record_and_login(
     server.await_ready()
 
     assert server.ask(JOINED) == first_life.joined
-    assert (first_life.folder / "admin_password").read_text() in server.stop()[1]
+    said = server.stop()[1]
+    assert (first_life.folder / "admin_password").read_text() not in said
+    assert str(folder / "admin_password") in said
 
 
 def test_stopping_while_it_starts_leaves_nothing_behind(up: Start, folder: Path) -> None:
@@ -327,14 +329,34 @@ def test_a_peer_that_takes_nothing_is_let_go(
 def test_a_key_that_was_given_is_not_said_aloud(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    settings.DATA_DIR = tmp_path
+    settings.DATA_DIR, settings.LOCAL_MODE = tmp_path, True
     settings.BRIDGE_API_KEY = "known-to-whoever-set-it"
-    out = StringIO()
-    up_command.Command(stdout=out).announce([])
+    said = announced(is_new=False)
     monkeypatch.setenv("AGENTPIPE_BRIDGE_API_KEY", "known-to-whoever-set-it")
-    given = StringIO()
-    up_command.Command(stdout=given).announce([])
+    said_of_given = announced(is_new=False)
 
-    assert "known-to-whoever-set-it" in out.getvalue()
-    assert "AgentPipe is ready" in given.getvalue()
-    assert "known-to-whoever-set-it" not in given.getvalue()
+    assert "known-to-whoever-set-it" in said
+    assert "AgentPipe is ready" in said_of_given
+    assert "known-to-whoever-set-it" not in said_of_given
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_what_others_than_local_mode_say_names_the_files_of_secrets(
+    settings: Settings, tmp_path: Path, is_new: bool
+) -> None:
+    settings.DATA_DIR, settings.LOCAL_MODE = tmp_path, False
+    settings.BRIDGE_API_KEY, settings.BRIDGE_API_KEY_FILE = "swordfish", tmp_path / "bridge_api_key"
+    (tmp_path / "admin_password").write_text("sesame")
+
+    said = announced(is_new=is_new)
+
+    assert str(tmp_path / "bridge_api_key") in said
+    assert str(tmp_path / "admin_password") in said
+    assert "swordfish" not in said
+    assert "sesame" not in said
+
+
+def announced(*, is_new: bool) -> str:
+    out = StringIO()
+    up_command.Command(stdout=out).announce([], is_new=is_new)
+    return out.getvalue()
