@@ -10,11 +10,14 @@ import tempfile
 import time
 import urllib.request
 import uuid
+from collections.abc import Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
+from agentpipe.embedded import address
 from benchmarks.clients import HOST
 from benchmarks.processes import resident_bytes
 
@@ -28,8 +31,11 @@ ANSWERED_WITHIN_S = 60
 class AgentPipe:
     """`manage.py up` on a free port, with a data directory that is removed at the end."""
 
-    def __init__(self, *options: str, **variables: str) -> None:
+    def __init__(
+        self, *options: str, program: Sequence[str] = ("manage.py",), **variables: str
+    ) -> None:
         self.options = options
+        self.program = program
         self.variables = variables
         self.port = free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="agentpipe-benchmark-")
@@ -39,7 +45,7 @@ class AgentPipe:
     def __enter__(self) -> "AgentPipe":
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "up", *self.options],
+                [sys.executable, *self.program, "up", *self.options],
                 cwd=ROOT,
                 env=self._environment(),
                 stdout=log,
@@ -68,6 +74,11 @@ class AgentPipe:
     @property
     def data_dir(self) -> Path:
         return Path(self._folder.name, "var")
+
+    @property
+    def database_url(self) -> str:
+        where = address(self.data_dir)
+        return f"postgresql://{where['USER']}@{quote(where['HOST'], safe='')}/{where['NAME']}"
 
     def resident_bytes(self) -> int:
         return resident_bytes(self.pid)

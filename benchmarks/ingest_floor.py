@@ -1,29 +1,22 @@
-"""The peers of ingest: the statements of one recorded message, and a small server that runs them.
+"""The statements of one recorded message: for pgbench, and for Starlette's door.
 
-`python -m benchmarks.ingest_floor PORT` is Starlette with a pool of psycopg: it checks a key, reads
-the message with pydantic and writes it in one transaction. Other than AgentPipe it knows one kind
-of event, no dialects, rates or repeats, and tells nobody.
+The door checks a key, reads the message with pydantic and writes it in one transaction. Other than
+AgentPipe it knows one kind of event, no dialects, rates or repeats, and tells nobody.
 """
 
 import os
 import re
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
-import uvicorn
 from psycopg_pool import AsyncConnectionPool
 from pydantic import BaseModel, Field, ValidationError
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Route
-
-from benchmarks.clients import HOST
 
 SCHEMA = "peer"
+# For whoever connects by libpq.
+WITHIN_SCHEMA = {"PGOPTIONS": f"-c search_path={SCHEMA}"}
 TABLES = (
     "conversations_conversation",
     "conversations_message",
@@ -33,7 +26,6 @@ TABLES = (
     "streaming_eventbody",
     "streaming_entry",
 )
-CONNECTIONS = 20
 
 # As AgentPipe writes a message of a known conversation: with :names, of which some are what an
 # earlier statement returns.
@@ -146,17 +138,3 @@ async def ingest(request: Request) -> JSONResponse:
                 names = [column.name for column in cursor.description]
                 values |= dict(zip(names, await cursor.fetchone() or (), strict=True))
     return JSONResponse({"success": True, "message_id": said.message_id}, status_code=201)
-
-
-@asynccontextmanager
-async def _pooled(app: Starlette) -> AsyncIterator[None]:
-    conninfo = f"{os.environ['CONNINFO']} options='-c search_path={SCHEMA}'"
-    async with AsyncConnectionPool(conninfo, min_size=CONNECTIONS, max_size=CONNECTIONS) as pool:
-        app.state.pool = pool
-        yield
-
-
-app = Starlette(routes=[Route("/api/ingest", ingest, methods=["POST"])], lifespan=_pooled)
-
-if __name__ == "__main__":
-    uvicorn.run(app, host=HOST, port=int(sys.argv[1]), log_level="error", loop="uvloop")

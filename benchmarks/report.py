@@ -45,7 +45,7 @@ ALL = (
     Benchmark("slow", "Beside those who do not read", quick=("--quick",)),
     Benchmark("idle", "Idle sockets", quick=("--sockets", "1000")),
     Benchmark("reconnect", "All come back at once", quick=("--sockets", "500")),
-    Benchmark("ingest", "Ingest"),
+    Benchmark("ingest", "Ingest", quick=("--quick",)),
     Benchmark("scale", "Two web servers"),
     Benchmark("requests", "Plain requests", quick=("--quick",)),
     Benchmark("upload", "Upload"),

@@ -10,9 +10,7 @@ import statistics
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
-from urllib.parse import quote
 
-from agentpipe.embedded import address
 from benchmarks import posting
 from benchmarks.agentpipe_server import KEY, AgentPipe, Bridge
 from benchmarks.posting import Answered, Post
@@ -40,7 +38,7 @@ def main() -> None:
         }
         first = stack.enter_context(AgentPipe(**common))
         second = stack.enter_context(
-            AgentPipe("--no-worker", **common, DATABASE_URL=_database_url(first))
+            AgentPipe("--no-worker", **common, DATABASE_URL=first.database_url)
         )
         names = [Bridge(first.port).conversation_id for _ in range(CONNECTIONS)]
         halves = [names[::2], names[1::2]]
@@ -90,11 +88,6 @@ def _post(
             )
         )
     return [generator.hear(within_s=seconds + 60) for generator in generators]
-
-
-def _database_url(server: AgentPipe) -> str:
-    where = address(server.data_dir)
-    return f"postgresql://{where['USER']}@{quote(where['HOST'], safe='')}/{where['NAME']}"
 
 
 def _report(rounds: dict[str, list[Round]]) -> None:
