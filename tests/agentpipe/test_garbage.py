@@ -67,6 +67,37 @@ def test_what_came_since_is(collector: Collector) -> None:
     assert knot() is None
 
 
+def test_what_is_set_aside_is_not_counted_until_it_may_have_doubled(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+
+    def count() -> int:
+        counts.append(1)
+        return 0
+
+    monkeypatch.setattr(gc, "get_freeze_count", count)
+
+    gc.collect()
+    collector.review()
+    assert not counts
+
+    collector.at_most = 2 * collector.stayed + 1
+    collector.review()
+    assert counts
+
+
+def test_what_is_set_aside_and_gone_is_no_reason_to_look_at_all(collector: Collector) -> None:
+    heap: list[list[None]] = [[] for _ in range(collector.stayed)]
+    gc.collect()
+    looked_at_s = collector.looked_at_s
+    del heap
+
+    collector.review()
+
+    assert collector.looked_at_s == looked_at_s
+
+
 def test_it_is_freed_after_some_minutes_if_it_was_garbage(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
