@@ -64,7 +64,6 @@ class Rows:
         Participant.objects.bulk_create(self.participants)
         self._write_raw_events()
         self._write_receipts()
-        metrics.count(self.project, self.messages)
         search.queue(
             self.project.pk,
             named=[conversation.pk for conversation in self.named.values()],
@@ -80,6 +79,8 @@ class Rows:
             if name not in topics:
                 topics[name] = (self.project.topic, *([conversation.topic] if conversation else []))
             publish(event, *topics[name])
+        # Last: all who count in the same hour wait from here to the COMMIT.
+        metrics.count(self.project, self.messages)
 
     def _write_conversations(self) -> None:
         opened = {conversation.public_id for conversation in self.opened}
