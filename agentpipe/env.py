@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
-from agentpipe.redis import hosts
+from agentpipe.redis import hosts as redis_hosts
 
 T = TypeVar("T")
+# As Django compares them: without a port, all of them or of a domain, IPv6 in brackets.
+HOST_NAME = re.compile(r"\*|\.?[\w-]+(\.[\w-]+)*|\[[0-9a-fA-F:.]+\]")
 
 
 class BadSetting(Exception):
@@ -34,6 +36,17 @@ def flag(name: str) -> bool:
     return _read(name, "", lambda value: known[value.lower()], "either 1 or 0")
 
 
+def one_of(name: str, *known: str) -> str:
+    """One of these words, of which the first is the default."""
+
+    def parse(value: str) -> str:
+        if value.upper() not in known:
+            raise ValueError
+        return value.upper()
+
+    return _read(name, known[0], parse, f"one of {', '.join(known)}")
+
+
 def integer(name: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
     def parse(value: str) -> int:
         number = int(value)
@@ -44,13 +57,30 @@ def integer(name: str, default: int, *, least: int = 0, most: int = 2**31) -> in
     return _read(name, str(default), parse, f"a whole number from {least} to {most}")
 
 
-def words(name: str, default: str = "") -> list[str]:
-    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+def hosts(name: str, default: str) -> list[str]:
+    def parse(value: str) -> list[str]:
+        found = _words(value)
+        if not all(HOST_NAME.fullmatch(host) for host in found):
+            raise ValueError
+        return found
+
+    wanted = "names such as team.example, without https:// and port, separated by commas"
+    return _read(name, default, parse, wanted)
+
+
+def url(name: str) -> str:
+    def parse(value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError
+        return value
+
+    return _read(name, "", parse, "a URL such as https://models.example/v1")
 
 
 def origins(name: str) -> list[str]:
     def parse(value: str) -> list[str]:
-        found = [word.strip() for word in value.split(",") if word.strip()]
+        found = _words(value)
         for origin in found:
             parts = urlsplit(origin)
             if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path:
@@ -91,13 +121,14 @@ def database(name: str, fallback: Mapping[str, str]) -> dict[str, str]:
             "NAME": unquote(parts.path.strip("/")),
         }
 
-    return _read(name, "", parse, "a URL such as postgresql://user:password@host:5432/agentpipe")
+    wanted = "a URL such as postgresql://user:password@host:5432/agentpipe"
+    return _read(name, "", parse, wanted, is_secret=True)
 
 
 def redis(name: str) -> str:
     def parse(value: str) -> str:
         if value:
-            hosts(value)
+            redis_hosts(value)
         return value
 
     return _read(
@@ -106,6 +137,7 @@ def redis(name: str) -> str:
         parse,
         "a URL such as redis://host:6379/0, several of them separated by commas, "
         "redis+sentinel://host:26379,host:26379/service or redis+cluster://host:6379,host:6379",
+        is_secret=True,
     )
 
 
@@ -127,9 +159,17 @@ def kept_secret(path: Path, *, random_bytes: int = 48) -> str:
         ) from error
 
 
-def _read(name: str, default: str, parse: Callable[[str], T], wanted: str) -> T:
+def _words(value: str) -> list[str]:
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def _read(
+    name: str, default: str, parse: Callable[[str], T], wanted: str, *, is_secret: bool = False
+) -> T:
     value = text(name, default)
     try:
         return parse(value)
     except (ValueError, KeyError) as error:
-        raise BadSetting(f"{name} is {value!r}, but must be {wanted}.") from error
+        # What cannot be read may hold a password anywhere.
+        found = "" if is_secret else f"is {value!r}, but "
+        raise BadSetting(f"{name} {found}must be {wanted}.") from error

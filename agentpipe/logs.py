@@ -65,6 +65,7 @@ def configure(options: dict[str, Any]) -> None:
             "loggers": {
                 # Refused requests are the clients' affair; failures still arrive as errors.
                 "django.request": {"level": "ERROR"},
+                "django.security.DisallowedHost": {"level": "CRITICAL"},
                 # A line for each request to a model.
                 "httpx2": {"level": "WARNING"},
                 "procrastinate": {"level": "WARNING"},

@@ -23,7 +23,7 @@ BRIDGE_API_KEY = env.text("AGENTPIPE_BRIDGE_API_KEY")
 BRIDGE_API_KEY_FILE = DATA_DIR / "bridge_api_key"
 # In local mode a foreign Host is not refused here but by authentication, which answers in JSON.
 ALLOWED_HOSTS = (
-    ["*"] if LOCAL_MODE else env.words("AGENTPIPE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+    ["*"] if LOCAL_MODE else env.hosts("AGENTPIPE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 )
 ALLOWED_ORIGINS = env.origins("ALLOWED_ORIGINS")
 BEHIND_TLS = env.flag("AGENTPIPE_TLS")
@@ -175,9 +175,9 @@ RATES = {
 # Who answers
 
 ANTHROPIC_API_KEY = env.text("ANTHROPIC_API_KEY")
-ANTHROPIC_BASE_URL = env.text("ANTHROPIC_BASE_URL")
+ANTHROPIC_BASE_URL = env.url("ANTHROPIC_BASE_URL")
 OPENAI_API_KEY = env.text("OPENAI_API_KEY")
-OPENAI_BASE_URL = env.text("OPENAI_BASE_URL")
+OPENAI_BASE_URL = env.url("OPENAI_BASE_URL")
 ANTHROPIC_MODEL = env.text("AGENTPIPE_ANTHROPIC_MODEL", "claude-sonnet-5")
 OPENAI_MODEL = env.text("AGENTPIPE_OPENAI_MODEL", "gpt-5")
 LOOKING = ("search_record", "read_conversation", "count_record")
@@ -318,7 +318,7 @@ STREAM_RETENTION_DAYS = env.integer("AGENTPIPE_STREAM_RETENTION_DAYS", 30, least
 
 TRACES_TO = env.text("OTEL_EXPORTER_OTLP_ENDPOINT")
 TRACED_AS = env.text("OTEL_SERVICE_NAME", "agentpipe")
-LOG_LEVEL = env.text("AGENTPIPE_LOG_LEVEL", "INFO").upper()
+LOG_LEVEL = env.one_of("AGENTPIPE_LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")
 LOG_JSON = env.flag("AGENTPIPE_LOG_JSON")
 LOGGING_CONFIG = "agentpipe.logs.configure"
 LOGGING = {"level": LOG_LEVEL, "as_json": LOG_JSON}

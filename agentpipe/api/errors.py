@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from django.core.exceptions import DisallowedHost
 from django.db import OperationalError
 from django.http import BadHeaderError, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -182,6 +183,9 @@ def _faults(found: Any, path: list[str | int]) -> list[tuple[list[str | int], An
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    if isinstance(exception, DisallowedHost):
+        # Mostly it is asked by who has just set it up.
+        return _plain(request, 400, "This name is not one of AGENTPIPE_ALLOWED_HOSTS")
     return _plain(request, 400, "Bad request")
 
 

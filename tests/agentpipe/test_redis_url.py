@@ -58,5 +58,5 @@ def test_anything_else_stops_the_start_with_a_sentence(
 ) -> None:
     monkeypatch.setenv("REDIS_URL", url)
 
-    with pytest.raises(env.BadSetting, match="but must be a URL such as redis://"):
+    with pytest.raises(env.BadSetting, match="REDIS_URL must be a URL such as redis://"):
         env.redis("REDIS_URL")

@@ -205,6 +205,7 @@ def test_a_port_that_is_taken_stops_the_start_before_the_database(up: Start, fol
         ("PORT", "eighty", "PORT is 'eighty'"),
         ("DATABASE_URL", "mysql://localhost/agentpipe", "DATABASE_URL"),
         ("AGENTPIPE_HOST", "0.0.0.0", "AGENTPIPE_LOCAL"),
+        ("AGENTPIPE_SECRET_KEY", "short", "AGENTPIPE_SECRET_KEY must"),
     ],
 )
 def test_a_bad_setting_stops_the_start_with_a_sentence(
@@ -242,6 +243,7 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(folder: P
 
     assert (code, out) == (1, "")
     assert "elsewhere" in err
+    assert "refused" in err
     assert "DATABASE_URL" in err
     assert "verysecret" not in err
     assert is_a_sentence(err)
@@ -353,6 +355,18 @@ def test_what_others_than_local_mode_say_names_the_files_of_secrets(
     assert str(tmp_path / "bridge_api_key") in said
     assert str(tmp_path / "admin_password") in said
     assert "swordfish" not in said
+    assert "sesame" not in said
+
+
+def test_a_key_that_can_be_guessed_is_noted(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings.DATA_DIR = tmp_path
+    monkeypatch.setenv("AGENTPIPE_BRIDGE_API_KEY", "sesame")
+
+    said = announced(is_new=False)
+
+    assert "note            AGENTPIPE_BRIDGE_API_KEY" in said
     assert "sesame" not in said
 
 

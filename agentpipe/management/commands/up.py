@@ -16,6 +16,7 @@ import psycopg
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
@@ -33,12 +34,15 @@ from streaming import volumes
 MIGRATING = 4_201_170_801
 ADMIN = "admin"
 STALLED_S = 60
+SHORTEST_KEY = 16
 
 logger = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
     help = "Run the whole server in one process: database, migrations, web and worker."
+    # They are run below, where what they find is said as all else that stops a start.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -50,7 +54,7 @@ class Command(BaseCommand):
             signal.signal(number, _interrupt)
         postgres = None if env.text("DATABASE_URL") else Postgres(settings.DATA_DIR)
         try:
-            check_host()
+            check_settings()
             if postgres:
                 postgres.claim(serving=address())
             with open_door() as door, telemetry.taking_traces():
@@ -83,8 +87,11 @@ class Command(BaseCommand):
         lines = [f"AgentPipe is ready: {self.style.SUCCESS(address())}", ""]
         # Secrets are said to whoever stands before this machine, and the password but once. What
         # services and containers say is kept in many places: they name the files.
-        if not env.text("AGENTPIPE_BRIDGE_API_KEY"):
-            key = settings.BRIDGE_API_KEY
+        key = settings.BRIDGE_API_KEY
+        if given := env.text("AGENTPIPE_BRIDGE_API_KEY"):
+            if len(given) < SHORTEST_KEY:
+                notes = [*notes, "AGENTPIPE_BRIDGE_API_KEY is so short that it can be guessed."]
+        else:
             place = f"is in {settings.BRIDGE_API_KEY_FILE}"
             lines += [f"  bridge API key  {key if settings.LOCAL_MODE else place}"]
         if settings.LOCAL_MODE and is_new:
@@ -101,7 +108,10 @@ def address() -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.PORT}/"
 
 
-def check_host() -> None:
+def check_settings() -> None:
+    faults = [fault.msg for fault in run_checks() if fault.is_serious()]
+    if faults:
+        raise BadSetting(" ".join(faults))
     if settings.LOCAL_MODE and not _is_loopback(settings.HOST):
         raise BadSetting(
             f"AGENTPIPE_LOCAL lets everyone in who can reach the server, so AGENTPIPE_HOST "
@@ -154,7 +164,8 @@ def reach_database() -> Iterator["psycopg.Connection[Any]"]:
     try:
         reached = psycopg.connect(**connector_params(), autocommit=True)
     except psycopg.OperationalError as error:
-        reason = str(error).splitlines()[-1].removeprefix("connection failed: ")
+        said = [line for line in str(error).splitlines() if not line.startswith("\t")]
+        reason = said[-1].removeprefix("connection failed: ")
         raise BadSetting(
             f"the database {database['NAME']} at {database['HOST']} cannot be reached ({reason}). "
             "Start it, or change DATABASE_URL."
