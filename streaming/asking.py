@@ -2,7 +2,8 @@
 
 When thousands come back at the same moment, a hop and a connection for each would take longer than
 their questions. Here a few threads go on for as long as somebody waits. Whoever asks what is asked
-already, and not begun, gets the same answer: it is read after both have asked.
+already, and not begun, gets the same answer: it is read after both have asked. One that was read
+just now rests for a moment before it is read again, for all who have asked it meanwhile.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ from django.db import close_old_connections
 
 # One that is held up by a long read leaves others going; more keep the loop from having its turn.
 THREADS = 4
+# Nobody notices, and of a crowd many have come.
+REST_S = 0.02
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,6 +53,8 @@ class Asking:
         self.lock = threading.Lock()
         self.waiting: deque[Question] = deque()
         self.by_name: dict[object, Question] = {}
+        # What was read just now, and who has asked it since.
+        self.resting: dict[object, Question | None] = {}
         self.answered: list[Question] = []
         self.threads = 0
 
@@ -59,19 +64,37 @@ class Asking:
         loop = asyncio.get_running_loop()
         asker: asyncio.Future[R] = loop.create_future()
         name = _name(read, args, kwargs)
+        is_helped = False
         with self.lock:
-            question = self.by_name.get(name)
+            question = self.by_name.get(name) or self.resting.get(name)
             if question is None:
                 question = Question(name, partial(read, *args, **kwargs), copy_context())
-                self.waiting.append(question)
-                if name is not None:
-                    self.by_name[name] = question
+                if name in self.resting:
+                    self.resting[name] = question
+                else:
+                    is_helped = self._queue(question, loop)
             question.askers.append(asker)
-            is_helped = self.threads < THREADS
-            self.threads += is_helped
         if is_helped:
             loop.run_in_executor(None, self._work, loop)
         return asker
+
+    def _queue(self, question: Question, loop: asyncio.AbstractEventLoop) -> bool:
+        """Says whether one more thread is to work on it."""
+        self.waiting.append(question)
+        if question.name is not None:
+            self.by_name[question.name] = question
+            self.resting[question.name] = None
+            loop.call_later(REST_S, self._rested, question.name, loop)
+        is_helped = self.threads < THREADS
+        self.threads += is_helped
+        return is_helped
+
+    def _rested(self, name: object, loop: asyncio.AbstractEventLoop) -> None:
+        with self.lock:
+            question = self.resting.pop(name)
+            is_helped = question is not None and self._queue(question, loop)
+        if is_helped:
+            loop.run_in_executor(None, self._work, loop)
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         try:

@@ -3,10 +3,13 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
+from itertools import count
 
 import pytest
 from django.db import OperationalError, connection
 
+from streaming import asking
 from streaming.asking import THREADS, in_database
 from tests.clients import DEADLINE_S, eventually
 
@@ -52,10 +55,10 @@ async def test_who_asks_the_same_while_it_is_waiting_gets_the_same_answer() -> N
 
 
 async def test_what_has_begun_is_asked_again() -> None:
-    begun, may_end, count = threading.Event(), threading.Event(), iter(range(2))
+    begun, may_end, numbers = threading.Event(), threading.Event(), count()
 
     def read() -> int:
-        number = next(count)
+        number = next(numbers)
         begun.set()
         assert may_end.wait(DEADLINE_S)
         return number
@@ -66,6 +69,19 @@ async def test_what_has_begun_is_asked_again() -> None:
     await asyncio.sleep(0)
     may_end.set()
     assert [await first, await second] == [0, 1]
+
+
+async def test_what_was_read_just_now_is_read_once_for_all_who_ask_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(asking, "REST_S", 2.0)
+    read = partial(next, count())
+    first = await in_database(read)
+    hasty = asyncio.create_task(in_database(read))
+    # There is a thread that would have begun with it by now.
+    await in_database(one)
+    late = asyncio.create_task(in_database(read))
+    assert [first, await hasty, await late] == [0, 1, 1]
 
 
 async def test_one_who_gives_up_takes_the_answer_from_nobody() -> None:
