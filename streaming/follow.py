@@ -121,13 +121,16 @@ class Follower:
 
     async def _read_log(self) -> list[Event]:
         stats.RING_MISSES.inc()
-        return await in_database(
+        revision = self.ring.revision
+        page = await in_database(
             log.read_after,
             self.ring.topic,
             self.position,
             limit=hub.PAGE,
             limit_bytes=hub.BATCH_BYTES,
         )
+        self.ring.put_before(page, revision=revision)
+        return page
 
     async def _move_to(self, oldest: int) -> Truncated:
         self.position = oldest - 1

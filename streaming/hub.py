@@ -66,6 +66,8 @@ class Ring:
         self.recorded_at_s = monotonic()
         # At the last pulse, in the log.
         self.stood_at = 0
+        # Goes up when what the log holds of earlier numbers may be another than before.
+        self.revision = 0
         self.followers = 0
         self.has_joined = False
         self.is_closed = False
@@ -106,8 +108,9 @@ class Ring:
                 return False
             if event.kind == ERASED:
                 # The log knows what is left of those before it.
-                self.events.clear()
-                self.size = 0
+                self._forget()
+            # A topic may have been taken back with its last word.
+            self.revision += event.is_final
             self.events.append(event)
             self.size += len(event.payload)
             self.last, self.has_ended = event.seq, event.is_final
@@ -115,12 +118,33 @@ class Ring:
         self._came(came)
         return True
 
+    def put_before(self, page: Sequence[Event], *, revision: int) -> None:
+        """Take what was read of the log, if it ends where the ring begins: others will want it.
+
+        It was asked for at that revision. What was taken back since must not come back.
+        """
+        first = self.last - len(self.events) + 1
+        if revision != self.revision or not page or page[-1].seq < first - 1:
+            return
+        for event in reversed(page):
+            if event.seq >= first:
+                continue
+            size = self.size + len(event.payload)
+            if len(self.events) == RING_EVENTS or size > RING_BYTES:
+                return
+            self.events.appendleft(event)
+            self.size = size
+
     def restart_at(self, last: int) -> None:
         """Forget what is held: the log holds nothing that would follow it."""
-        self.events.clear()
-        self.size = 0
+        self._forget()
         self.last, self._last_id, self.has_ended = last, id_without_event(last), False
         self.wake()
+
+    def _forget(self) -> None:
+        self.events.clear()
+        self.size = 0
+        self.revision += 1
 
     def wake(self) -> None:
         """Have all who wait look, once whatever else is heard at this moment has come in."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
@@ -14,11 +15,29 @@ from streaming.asking import in_database
 from streaming.events import Event, Filter
 from streaming.follow import Truncated, following
 from streaming.models import EventBody
-from tests.clients import eventually
-from tests.streaming.lab import atell, collect, follow, numbers
+from streaming.publish import erase, transactional
+from tests.clients import DEADLINE_S, eventually
+from tests.streaming.lab import atell, collect, follow, numbers, tell
 
 pytestmark = pytest.mark.usefixtures("closed_hub")
 trim = database_sync_to_async(volumes.trim, thread_sensitive=False)
+
+
+class Reading:
+    """From where pages of the log were read; those from one number on are handed over late."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, held: int | None = None) -> None:
+        self.begun: list[int] = []
+        self.held = held
+        self.may_end = threading.Event()
+        self._read_after = log.read_after
+        monkeypatch.setattr(log, "read_after", self.read)
+
+    def read(self, topic: str, after: int, **limits: int) -> list[Event]:
+        page = self._read_after(topic, after, **limits)
+        self.begun.append(after)
+        assert after != self.held or self.may_end.wait(DEADLINE_S)
+        return page
 
 
 async def test_a_follower_gets_what_was_told_before_and_what_is_told_now(layer: str) -> None:
@@ -112,6 +131,73 @@ async def test_a_ring_of_large_events_stays_within_its_bytes() -> None:
         await eventually(lambda: follower.ring.last == 6)
         assert follower.ring.size <= hub.RING_BYTES
         assert await collect(follower, until=6) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_those_who_come_back_together_read_the_log_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = Reading(monkeypatch)
+    await atell("lab:1", numbers=range(10))
+    async with AsyncExitStack() as stack:
+        many = [await stack.enter_async_context(follow("lab:1", after=4)) for _ in range(20)]
+        found = await asyncio.gather(*(collect(one, until=10) for one in many))
+        assert found == [[5, 6, 7, 8, 9, 10]] * 20
+        late = await stack.enter_async_context(follow("lab:1", after=7))
+        assert await collect(late, until=10) == [8, 9, 10]
+    # Once more where some came while it was read.
+    assert read.begun.count(4) in {1, 2}
+    assert 7 not in read.begun
+
+
+async def test_what_is_read_of_the_log_fills_the_ring_and_no_more() -> None:
+    await atell("lab:1", numbers=range(100))
+    async with follow("lab:1", after=None) as first:
+        for _ in range(5):
+            await atell("lab:1", numbers=range(100))
+        await eventually(lambda: first.ring.last == 600)
+        async with follow("lab:1", after=60) as late:
+            assert await collect(late, until=600) == list(range(61, 601))
+        assert numbers(list(first.ring.events)) == list(range(601 - hub.RING_EVENTS, 601))
+        await atell("lab:1", numbers=range(1))
+        assert await collect(first, until=601) == list(range(101, 602))
+        assert len(first.ring.events) == hub.RING_EVENTS
+
+
+async def test_large_events_that_are_read_of_the_log_leave_the_ring_within_its_bytes() -> None:
+    await atell("lab:1", numbers=range(6), padding="x" * (hub.RING_BYTES // 4))
+    async with follow("lab:1", after=None) as first:
+        for after in (0, 4, 3, 2, 1):
+            async with follow("lab:1", after=after) as late:
+                assert await collect(late, until=6) == list(range(after + 1, 7))
+        held = list(first.ring.events)
+    assert numbers(held) == [4, 5, 6]
+    assert first.ring.size == sum(len(event.payload) for event in held) < hub.RING_BYTES
+
+
+@pytest.mark.parametrize("goes", ["what others told of it", "the topic itself"])
+async def test_what_was_taken_back_while_it_was_read_does_not_stay(
+    goes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @transactional
+    def take_back() -> None:
+        if goes == "the topic itself":
+            erase("lab:1")
+            tell("lab:1", numbers=range(1), is_final=True)
+        else:
+            erase("lab:2")
+
+    read = Reading(monkeypatch, held=0)
+    await atell("lab:1", "lab:2", numbers=range(3))
+    async with follow("lab:1", after=0) as hasty:
+        reading = asyncio.create_task(anext(hasty))
+        await eventually(lambda: 0 in read.begun)
+        await database_sync_to_async(take_back, thread_sensitive=False)()
+        await eventually(lambda: hasty.ring.last == 4)
+        read.may_end.set()
+        await reading
+        kinds = [event.kind for event in hasty.ring.events]
+        assert kinds == ["lab.happened" if goes == "the topic itself" else "stream.erased"]
+        assert numbers(list(hasty.ring.events)) == [4]
 
 
 @pytest.mark.parametrize("is_late", [False, True])
