@@ -7,16 +7,19 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from conversations.changes import AddMessage, Delivery
+from conversations.columns import Columns
 from conversations.models import Conversation, DeletedConversation, Project, Receipt
 
 KEYS_REMEMBERED = timedelta(hours=24)
 
 # Each with one array: of a list of a thousand, psycopg reads the places one by one. Of ids there
 # may be that many, and they come as JSON: psycopg takes its time for each item of an array, too.
-_LOCK = """
-    SELECT * FROM conversations_conversation WHERE project_id = %s AND public_id = ANY(%s)
+_CONVERSATION = Columns(Conversation)
+_LOCK = f"""
+    SELECT {_CONVERSATION} FROM conversations_conversation
+    WHERE project_id = %s AND public_id = ANY(%s)
     ORDER BY public_id FOR NO KEY UPDATE
-"""
+"""  # noqa: S608 - the names are ours
 _RECEIPTS = "SELECT * FROM conversations_receipt WHERE project_id = %s AND identity = ANY(%s)"
 _MESSAGES = """
     SELECT public_id FROM conversations_message WHERE project_id = %s
@@ -42,7 +45,7 @@ class Known:
             if delivery.change.conversation_id
         }
         if ids:
-            for conversation in Conversation.objects.raw(_LOCK, [self.project.pk, list(ids)]):
+            for conversation in _CONVERSATION.find(_LOCK, [self.project.pk, list(ids)]):
                 self.conversations[conversation.public_id] = conversation
         # Asked after the lock: whoever waited for a deletion sees what it left.
         if lacking := ids - self.conversations.keys():
