@@ -210,7 +210,8 @@ async def test_a_foreign_host_is_refused_as_ever(api: Api, settings: Settings) -
 
     answer = await api.ingest("bridge.test", {})
 
-    assert (answer.status_code, answer.json()) == (400, {"error": "Bad request"})
+    refusal = "This name is not one of AGENTPIPE_ALLOWED_HOSTS"
+    assert (answer.status_code, answer.json()) == (400, {"error": refusal})
 
 
 async def test_who_goes_while_waiting_takes_nobody_along(api: Api, alice: User) -> None:
