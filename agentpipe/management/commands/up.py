@@ -71,22 +71,22 @@ class Command(BaseCommand):
     ) -> None:
         if postgres:
             postgres.start()
-        is_new = prepare_database()
+        prepare_database()
         given_key = settings.BRIDGE_API_KEY
         settings.BRIDGE_API_KEY = given_key or env.kept_secret(settings.BRIDGE_API_KEY_FILE)
         server.run(
             door,
             with_worker=with_worker,
-            announce=lambda: self.announce(postgres.notes if postgres else [], is_new=is_new),
+            announce=lambda: self.announce(postgres.notes if postgres else []),
             every_second=reviving(postgres) if postgres else None,
         )
         self.stdout.write("Stopped.")
 
-    def announce(self, notes: list[str], *, is_new: bool) -> None:
+    def announce(self, notes: list[str]) -> None:
         password = admin_password_file()
         lines = [f"AgentPipe is ready: {self.style.SUCCESS(address())}", ""]
-        # Secrets are said to whoever stands before this machine, and the password but once. What
-        # services and containers say is kept in many places: they name the files.
+        # Secrets are said to whoever stands before this machine. What services and containers say
+        # is kept in many places: they name the files.
         key = settings.BRIDGE_API_KEY
         if given := env.text("AGENTPIPE_BRIDGE_API_KEY"):
             if len(given) < SHORTEST_KEY:
@@ -94,10 +94,10 @@ class Command(BaseCommand):
         else:
             place = f"is in {settings.BRIDGE_API_KEY_FILE}"
             lines += [f"  bridge API key  {key if settings.LOCAL_MODE else place}"]
-        if settings.LOCAL_MODE and is_new:
-            lines += [f"  admin login     {ADMIN} / {password.read_text().strip()}"]
-        elif password.exists():
-            lines += [f"  admin login     {ADMIN}, whose first password is in {password}"]
+        if password.exists():
+            login = f" / {password.read_text().strip()}"
+            place = f", whose first password is in {password}"
+            lines += [f"  admin login     {ADMIN}{login if settings.LOCAL_MODE else place}"]
         lines += [f"  note            {note}" for note in notes]
         self.stdout.write("\n".join([*lines, "", "Press Ctrl-C to stop."]))
         self.stdout.flush()
@@ -144,9 +144,8 @@ def open_door() -> socket.socket:
     return door
 
 
-def prepare_database() -> bool:
-    """Make the tables, the first project and the first login; says whether that one is new."""
-    # Processes take turns.
+def prepare_database() -> None:
+    """Make the tables, the first project and the first login; processes take turns."""
     with reach_database() as reached:
         reached.execute("SELECT pg_advisory_lock(%s)", [MIGRATING])
         executor = MigrationExecutor(connection)
@@ -154,7 +153,7 @@ def prepare_database() -> bool:
             call_command("migrate", interactive=False, verbosity=0)
         volumes.open_ahead()
         default_project()
-        return make_admin()
+        make_admin()
 
 
 @contextmanager
@@ -174,13 +173,11 @@ def reach_database() -> Iterator["psycopg.Connection[Any]"]:
         yield reached
 
 
-def make_admin() -> bool:
+def make_admin() -> None:
     """Someone must be able to log in: a superuser with a password kept in the data directory."""
-    is_missing = not User.objects.filter(is_superuser=True).exists()
-    if is_missing:
+    if not User.objects.filter(is_superuser=True).exists():
         password = env.kept_secret(admin_password_file(), random_bytes=12)
         User.objects.create_superuser(ADMIN, password=password)
-    return is_missing
 
 
 def admin_password_file() -> Path:
