@@ -20,7 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from tests.prepared import ROOT, Fork, Prepared
+from tests.prepared import KEPT, ROOT, Fork, Prepared
 from tests.services import free_port, name_of_copied
 
 WITHIN_S = 150
@@ -224,7 +224,7 @@ def _start_once(database_url: str) -> None:
 
 
 def environment(data_dir: Path, **variables: str) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return {**kept, "AGENTPIPE_DATA_DIR": str(data_dir), "AGENTPIPE_LOCAL": "1", **variables}
 
 
