@@ -76,6 +76,7 @@ def test_figures_and_lists_go_on_live_and_read_as_the_server_writes_them(
     live = shown(page)
     page.reload()
     is_live(page)
+    expect(page.locator(".legend li")).to_have_text(["opus", "haiku", "Not told"])
     assert shown(page) == live
 
 
