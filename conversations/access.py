@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework.request import Request
@@ -31,6 +30,7 @@ from conversations.models import (
     Scope,
     digest_of,
 )
+from streaming import statements
 from streaming.errors import TopicUnknown
 
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -90,17 +90,18 @@ _BY_DIGEST = f"""
 
 
 def default_project() -> Project:
-    found = _PROJECT.find(_BY_SLUG, [DEFAULT_PROJECT])
-    return found[0] if found else Project.objects.get_or_create(slug=DEFAULT_PROJECT)[0]
+    [rows] = statements.run((_BY_SLUG, [DEFAULT_PROJECT]))
+    if rows:
+        return _PROJECT.object_of(rows[0])
+    return Project.objects.get_or_create(slug=DEFAULT_PROJECT)[0]
 
 
 def caller_with_key(secret: str) -> Caller | None:
     """The caller behind an API key; None where there is no such key or it was revoked."""
-    with connection.cursor() as cursor:
-        cursor.execute(_BY_DIGEST, [digest_of(secret)])
-        row = cursor.fetchone()
-    if row is None:
+    [rows] = statements.run((_BY_DIGEST, [digest_of(secret)]))
+    if not rows:
         return None
+    [row] = rows
     key = _KEY.object_of(row[: len(_KEY)])
     key.project = _PROJECT.object_of(row[len(_KEY) :])
     _note_use(key)

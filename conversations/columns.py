@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from django.db import connection, models
+from django.db import models
 
 M = TypeVar("M", bound=models.Model)
 
@@ -30,12 +30,6 @@ class Columns(Generic[M]):
             # It comes as text.
             values[place] = None if values[place] is None else json.loads(values[place])
         return self.model.from_db("default", self._names, values)
-
-    def find(self, statement: str, values: Sequence[Any]) -> list[M]:
-        """The objects of a statement that selects these columns."""
-        with connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return [self.object_of(row) for row in cursor.fetchall()]
 
     @cached_property
     def _names(self) -> list[str]:

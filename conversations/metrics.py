@@ -18,6 +18,8 @@ from django.db import connection
 
 from conversations.models import Conversation, Project, Total
 from conversations.replica import long_read
+from streaming import statements
+from streaming.statements import Statement
 
 if TYPE_CHECKING:
     from conversations.models import Message
@@ -56,13 +58,13 @@ _ADD = f"""
     DO UPDATE SET {", ".join(f"{name} = t.{name} + excluded.{name}" for name in _SUMS)}
     RETURNING id, messages
 """
+# Mostly there is one row, and psycopg and PostgreSQL take longer for an array of one.
+_COUNTED = f"(%s::timestamptz, %s, %s, %s, %s::bigint{', %s::numeric' * (len(_SUMS) - 1)})"
 _COUNT = f"""{_INTO}
     SELECT %s, unit, date_trunc(unit, hour, 'UTC'), source, agent_type, model,
         {", ".join(f"sum({name})" for name in _SUMS)}
-    FROM unnest(
-        %s::timestamptz[], %s::text[], %s::text[], %s::text[],
-        %s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[]
-    ) AS counted (hour, source, agent_type, model, {", ".join(_SUMS)}), {_UNITS} {_ADD}
+    FROM (VALUES {{rows}}) AS counted (hour, source, agent_type, model, {", ".join(_SUMS)}),
+        {_UNITS} {_ADD}
 """  # noqa: S608 - the names are ours
 _DELETE = f"""
     WITH gone AS (
@@ -84,6 +86,10 @@ _DELETE = f"""
 
 def count(project: Project, messages: "Iterable[Message | NewMessage]") -> None:
     """Count new messages in their hours and days, in the transaction that writes them."""
+    statements.run(*counting(project, messages))
+
+
+def counting(project: Project, messages: "Iterable[Message | NewMessage]") -> list[Statement]:
     totals: dict[tuple[int, str, str, str], list[Any]] = {}
     with localcontext() as context:
         context.prec = DIGITS
@@ -100,37 +106,27 @@ def count(project: Project, messages: "Iterable[Message | NewMessage]") -> None:
             sums[3] += message.total_tokens or 0
             sums[4] += message.cost or 0
             sums[5] += message.duration_ms or 0
-    if totals:
-        rows = [
-            (
-                EPOCH + hour * SLOT["hour"],
-                *(name[:NAME_LENGTH] for name in names),
-                *sums,
-            )
-            for (hour, *names), sums in totals.items()
-        ]
-        with connection.cursor() as cursor:
-            cursor.execute(_COUNT, [project.pk, *map(list, zip(*rows, strict=True))])
+    if not totals:
+        return []
+    rows = [
+        (EPOCH + hour * SLOT["hour"], *(name[:NAME_LENGTH] for name in names), *sums)
+        for (hour, *names), sums in totals.items()
+    ]
+    return [_counting(project.pk, rows)]
+
+
+def _counting(project: int, rows: Sequence[Sequence[Any]]) -> Statement:
+    text = _COUNT.format(rows=", ".join([_COUNTED] * len(rows)))
+    return text, [project, *(value for row in rows for value in row)]
 
 
 def count_more(
     message: "Message", *, input_tokens: int, output_tokens: int, cost: Decimal, duration_ms: int
 ) -> None:
     """Add what a message that is counted already has used since."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _COUNT,
-            [
-                message.project_id,
-                *([value] for value in _counted_under(message)),
-                [0],
-                [input_tokens],
-                [output_tokens],
-                [input_tokens + output_tokens],
-                [cost],
-                [duration_ms],
-            ],
-        )
+    total_tokens = input_tokens + output_tokens
+    sums = 0, input_tokens, output_tokens, total_tokens, cost, duration_ms
+    statements.run(_counting(message.project_id, [(*_counted_under(message), *sums)]))
 
 
 def _counted_under(message: "Message | NewMessage") -> tuple[datetime, str, str, str]:

@@ -123,7 +123,7 @@ class Decisions:
         conversation.completed_at = change.completed_at
         conversation.reported_duration_ms = change.duration_ms
         for said in change.messages:
-            self.rows.messages.append(new_message(conversation, said))
+            self.rows.messages.append(new_message(self.known.next_key(), conversation, said))
         self._tell(
             conversation,
             events.conversation_started(conversation, participants, project=self.project.slug),
@@ -138,7 +138,7 @@ class Decisions:
         conversation = self._conversation_of(change)
         if conversation is None:
             return UnknownConversation()
-        message = new_message(conversation, change)
+        message = new_message(self.known.next_key(), conversation, change)
         self.rows.messages.append(message)
         self.known.message_ids.add(message.public_id)
         self._touch(conversation)

@@ -11,11 +11,10 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
-from django.db import connection
-
 from conversations.changes import AddMessage, Json
 from conversations.models import Conversation, Message, new_id
 from streaming.copying import MANY, copy
+from streaming.statements import Statement
 
 LARGEST_NUMBER = 2**63 - 1
 TABLE = Message._meta.db_table
@@ -37,14 +36,14 @@ PLAIN = (
     "cost",
     "status",
 )
-_NEXT = f"SELECT nextval('{TABLE}_id_seq') FROM generate_series(1, %s)"  # noqa: S608
-COLUMNS = ("project_id", "conversation_id", *PLAIN, "metadata", "timestamp", "created_at")
+COLUMNS = ("id", "project_id", "conversation_id", *PLAIN, "metadata", "timestamp", "created_at")
 
 
 @dataclass(slots=True, kw_only=True)
 class NewMessage:
     """What will be a `Message`, under the same names."""
 
+    key: int
     conversation: Conversation
     public_id: str
     agent_id: str
@@ -66,12 +65,13 @@ class NewMessage:
     status: str = "completed"
 
 
-def new_message(conversation: Conversation, change: AddMessage) -> NewMessage:
+def new_message(key: int, conversation: Conversation, change: AddMessage) -> NewMessage:
     """The message, numbered if it has no number, and counted in its conversation's totals."""
     number = change.sequence_number
     if number is None:
         number = min(conversation.last_sequence_number + 1, LARGEST_NUMBER)
     message = NewMessage(
+        key=key,
         conversation=conversation,
         public_id=change.message_id or new_id(),
         agent_id=change.agent_id,
@@ -110,12 +110,19 @@ def _count(conversation: Conversation, message: NewMessage) -> None:
     )
 
 
-def write_messages(messages: Sequence[NewMessage], *, now: datetime) -> list[int]:
-    """Their keys, in the same order."""
+def next_keys(count: int) -> Statement:
+    return f"SELECT nextval('{TABLE}_id_seq') FROM generate_series(1, %s)", [count]  # noqa: S608
+
+
+def write_messages(messages: Sequence[NewMessage], *, now: datetime) -> list[Statement]:
+    """Write them, or say what is left to be run for that: few go along with other statements."""
     created_at = now.isoformat()
     rows = [_row(message, created_at) for message in messages]
     # COPY takes ten thousand in a fifth of the time; for a few an INSERT is quicker.
-    return _insert(rows) if len(rows) <= MANY else _copy(rows)
+    if len(rows) > MANY:
+        copy(f"{TABLE} ({', '.join(COLUMNS)})", rows)
+        rows = []
+    return [_inserting(rows)] if rows else []
 
 
 Row = tuple[Any, ...]
@@ -125,6 +132,7 @@ _plain = attrgetter(*PLAIN)
 def _row(message: NewMessage, created_at: str) -> Row:
     # Times as text: psycopg takes as long for each as for all the other values of the row.
     return (
+        message.key,
         message.conversation.project_id,
         message.conversation.id,
         *_plain(message),
@@ -134,25 +142,7 @@ def _row(message: NewMessage, created_at: str) -> Row:
     )
 
 
-def _insert(rows: Sequence[Row]) -> list[int]:
-    if not rows:
-        return []
+def _inserting(rows: Sequence[Row]) -> Statement:
     places = f"({', '.join(['%s'] * len(COLUMNS))})"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {TABLE} ({', '.join(COLUMNS)})"  # noqa: S608 - the names are ours
-            f" VALUES {', '.join([places] * len(rows))} RETURNING id",
-            [value for row in rows for value in row],
-        )
-        return [key for (key,) in cursor.fetchall()]
-
-
-def _copy(rows: Sequence[Row]) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(_NEXT, [len(rows)])
-        keys = [key for (key,) in cursor.fetchall()]
-    copy(
-        f"{TABLE} (id, {', '.join(COLUMNS)})",
-        ((key, *row) for key, row in zip(keys, rows, strict=True)),
-    )
-    return keys
+    written = f"{', '.join(COLUMNS)}) VALUES {', '.join([places] * len(rows))}"
+    return f"INSERT INTO {TABLE} ({written}", [value for row in rows for value in row]

@@ -4,14 +4,14 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db import connection
-
 from conversations import metrics, search
 from conversations.events import IngestEvent
 from conversations.models import Conversation, Participant, Project, RawEvent, Receipt
 from conversations.recording.messages import NewMessage, write_messages
+from streaming import statements
 from streaming.copying import MANY, copy
 from streaming.publish import publish
+from streaming.statements import Statement
 
 CHANGING = (
     "name",
@@ -59,19 +59,11 @@ class Rows:
         self.news: list[tuple[Conversation | None, IngestEvent]] = []
 
     def write(self) -> None:
-        self._write_conversations()
-        keys = write_messages(self.messages, now=self.now)
-        Participant.objects.bulk_create(self.participants)
+        self._write_opened()
+        if self.participants:
+            Participant.objects.bulk_create(self.participants)
         self._write_raw_events()
         self._write_receipts()
-        search.queue(
-            self.project.pk,
-            named=[conversation.pk for conversation in self.named.values()],
-            messages=[
-                (message.conversation.pk, key)
-                for message, key in zip(self.messages, keys, strict=True)
-            ],
-        )
         # Not before: a topic is named after its conversation's key.
         topics: dict[str, tuple[str, ...]] = {}
         for conversation, event in self.news:
@@ -79,22 +71,36 @@ class Rows:
             if name not in topics:
                 topics[name] = (self.project.topic, *([conversation.topic] if conversation else []))
             publish(event, *topics[name])
-        # Last: all who count in the same hour wait from here to the COMMIT.
-        metrics.count(self.project, self.messages)
+        messages = write_messages(self.messages, now=self.now)
+        statements.run(
+            *self._updating(),
+            *messages,
+            *search.queueing(
+                self.project.pk,
+                named=[conversation.pk for conversation in self.named.values()],
+                messages=[(message.conversation.pk, message.key) for message in self.messages],
+            ),
+            # Last: all who count in the same hour wait from here to the COMMIT.
+            *metrics.counting(self.project, self.messages),
+        )
 
-    def _write_conversations(self) -> None:
+    def _write_opened(self) -> None:
+        if self.opened:
+            Conversation.objects.bulk_create(_in_order(self.opened))
+
+    def _updating(self) -> list[Statement]:
         opened = {conversation.public_id for conversation in self.opened}
-        Conversation.objects.bulk_create(_in_order(self.opened))
         changed = [row for public_id, row in self.touched.items() if public_id not in opened]
-        if changed:
-            rows = [{name: getattr(row, name) for name in ("id", *CHANGING)} for row in changed]
-            with connection.cursor() as cursor:
-                # Times and sums as text; PostgreSQL knows what they are.
-                cursor.execute(_UPDATE, [json.dumps(rows, default=str)])
+        if not changed:
+            return []
+        rows = [{name: getattr(row, name) for name in ("id", *CHANGING)} for row in changed]
+        # Times and sums as text; PostgreSQL knows what they are.
+        return [(_UPDATE, [json.dumps(rows, default=str)])]
 
     def _write_raw_events(self) -> None:
         if len(self.raw_events) <= MANY:
-            RawEvent.objects.bulk_create(self.raw_events)
+            if self.raw_events:
+                RawEvent.objects.bulk_create(self.raw_events)
             return
         copy(
             "conversations_rawevent"
@@ -114,7 +120,8 @@ class Rows:
 
     def _write_receipts(self) -> None:
         if len(self.receipts) <= MANY:
-            Receipt.objects.bulk_create(self.receipts)
+            if self.receipts:
+                Receipt.objects.bulk_create(self.receipts)
             return
         created_at = self.now.isoformat()
         copy(

@@ -5,3 +5,4 @@ from conversations.search.finding import find as find
 from conversations.search.index import forget as forget
 from conversations.search.index import index_all as index_all
 from conversations.search.index import queue as queue
+from conversations.search.index import queueing as queueing

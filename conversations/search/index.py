@@ -9,8 +9,10 @@ from django.db import connection
 
 from conversations.models import Conversation, Message, SearchDocument, Unindexed
 from conversations.search.words import words_of
+from streaming import statements
 from streaming.copying import copy
 from streaming.publish import transactional
+from streaming.statements import Statement
 
 CHUNK = 500
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -25,6 +27,10 @@ MANY = 1000
 GROWN = [model._meta.db_table for model in (Conversation, Message, SearchDocument)]
 # Marks our advisory locks: "search" in ASCII, above the bits of a conversation's key.
 NAMES_LOCK = 0x5EA7 << 48
+_QUEUE = """
+    INSERT INTO conversations_unindexed (project_id, conversation_id, message_id)
+    SELECT %s, * FROM unnest(%s::bigint[], %s::bigint[])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +44,17 @@ class Waiting:
 
 def queue(project: int, *, named: Iterable[int], messages: Iterable[tuple[int, int]]) -> None:
     """Have these read: conversations whose name or prompt is new; messages, (conversation, id)."""
+    statements.run(*queueing(project, named=named, messages=messages))
+
+
+def queueing(
+    project: int, *, named: Iterable[int], messages: Iterable[tuple[int, int]]
+) -> list[Statement]:
     both: list[tuple[int, int | None]] = [*((pk, None) for pk in named), *messages]
-    if both:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO conversations_unindexed (project_id, conversation_id, message_id)"
-                " SELECT %s, * FROM unnest(%s::bigint[], %s::bigint[])",
-                [project, _array(row[0] for row in both), _array(row[1] for row in both)],
-            )
+    if not both:
+        return []
+    values = [project, _array(row[0] for row in both), _array(row[1] for row in both)]
+    return [(_QUEUE, values)]
 
 
 def _array(keys: Iterable[int | None]) -> str:
