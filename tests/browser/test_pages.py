@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.asking import post
 from tests.browser.conftest import Open
 from tests.servers import Server
 
@@ -10,6 +11,7 @@ pytestmark = pytest.mark.processes
 
 PAGES = ["/", "/login", "/api/docs", "/admin/login"]
 LONG = "https://example.com/" + "very-long-word" * 30
+ENDLESS = "Donaudampfschifffahrt" * 9
 
 
 def sign_in(page: Page, password: str) -> None:
@@ -65,6 +67,43 @@ def test_nothing_scrolls_sideways_and_the_console_has_no_complaints(
     expect(page.locator(".event")).to_have_count(1)
 
     assert overflows(page) == []
+
+
+def test_a_word_without_an_end_fits_wherever_it_is_said(server: Server, open_page: Open) -> None:
+    who = {"agent_id": ENDLESS, "agent_type": ENDLESS[:100], "model": ENDLESS[:100]}
+    server.ingest(
+        "conversation.started",
+        conversation_id="tower",
+        mode=ENDLESS[:100],
+        initial_prompt=ENDLESS,
+        participants=[{**who, "name": ENDLESS}],
+    )
+    server.say(ENDLESS, **who, agent_name=ENDLESS, role=ENDLESS[:50])
+    server.ingest("conversation.error", conversation_id="tower", error_message=ENDLESS)
+    node = {"id": "inspect", "kind": "approval", "title": ENDLESS, "question": ENDLESS}
+    workflow = {
+        "name": "w" * 60,
+        "title": ENDLESS,
+        "description": ENDLESS,
+        "inputs": {"stone": {"type": "string", "title": ENDLESS, "description": ENDLESS}},
+        "nodes": [node],
+    }
+    post(server, "/api/projects/default/workflows", workflow)
+    run = {"id": "outside", "agentId": ENDLESS[:100], "model": ENDLESS[:100], "prompt": ENDLESS}
+    told = {"type": "agent.run.created", "run": run}
+    post(server, "/api/projects/default/events", told)
+    page = open_page("about:blank")
+    for path in (
+        "/conversations",
+        "/conversations/tower",
+        "/workflows",
+        f"/workflows/{workflow['name']}",
+        "/runs",
+        "/runs/outside",
+    ):
+        page.goto(server.url + path)
+        expect(page.locator("main")).to_contain_text(ENDLESS[:60])
+        assert overflows(page) == [], path
 
 
 def overflows(page: Page) -> list[int]:
