@@ -13,13 +13,16 @@ from django.core.management.commands import flush
 from django.db import connection, connections, transaction
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import override_settings
+from procrastinate.periodic import PeriodicDeferrer
+from pytest_django import DjangoDbBlocker
 
 from agentpipe.api import throttling
 from conversations.models import Membership, Project
 from conversations.services import make_key
 from streaming import hub
 from tests.clients import Api
-from tests.streaming.weeks import drop_weeks
+from tests.services import name_of_tables
+from tests.tables import let_go, make_tables
 
 # The same examples in every run, however long a busy machine takes for them.
 hypothesis.settings.register_profile(
@@ -32,14 +35,22 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("steady")
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    with django_db_blocker.unblock():
+        make_tables()
+    connections["default"].settings_dict["TEST"]["TEMPLATE"] = name_of_tables()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _drained_pool(django_db_setup: None) -> Iterator[None]:
-    """Give back the pool's idle connections, so that the test database can be dropped."""
+    """So that the test database can be dropped."""
     yield
     wrapper = connections["default"]
     assert isinstance(wrapper, DatabaseWrapper)
-    wrapper.close()
-    wrapper.close_pool()  # type: ignore[attr-defined]  # not in the stubs
+    let_go(wrapper)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -60,11 +71,21 @@ def _quick_passwords() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_by_the_clock() -> Iterator[None]:
+    """Workers in this process are given no work by the minute or the hour that it is."""
+
+    async def nothing(self: PeriodicDeferrer) -> None:
+        pass
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PeriodicDeferrer, "worker", nothing)
+        yield
+
+
 def _empty_tables() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_emptying())
-        # A worker of the test may have opened some: it does so at seven minutes past each hour.
-        drop_weeks()
 
 
 @functools.cache

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from tests.prepared import KEPT, ROOT, Fork, Prepared
-from tests.services import free_port, name_of_copied
+from tests.services import free_port, name_of_copied, name_of_tables
 
 WITHIN_S = 150
 KEY = "known-to-the-tests-only"
@@ -206,7 +206,7 @@ def _migrated() -> str:
         connection.execute("SELECT pg_advisory_lock(%s)", [MIGRATING])
         if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).rowcount:
             draft = f"{name}_draft"
-            connection.execute(f"CREATE DATABASE {draft}".encode())
+            connection.execute(f"CREATE DATABASE {draft} TEMPLATE {name_of_tables()}".encode())
             _start_once(_url_of(draft))
             connection.execute(f"ALTER DATABASE {draft} RENAME TO {name}".encode())
     return name

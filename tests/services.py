@@ -200,10 +200,16 @@ def name_of_copied() -> str:
     return f"migrated_{os.environ['AGENTPIPE_TESTS_RUN']}"
 
 
+def name_of_tables() -> str:
+    """The database that these are copies of: it has all tables, and nothing in them."""
+    return f"tables_{os.environ['AGENTPIPE_TESTS_RUN']}"
+
+
 def _drop_copied() -> None:
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        for name in (name_of_copied(), f"{name_of_copied()}_draft"):
-            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+        for name in (name_of_copied(), name_of_tables()):
+            for made in (name, f"{name}_draft"):
+                connection.execute(f"DROP DATABASE IF EXISTS {made} WITH (FORCE)".encode())
 
 
 def _start_postgres(folder: Path) -> str:
