@@ -8,8 +8,10 @@ import json
 import os
 import resource
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from agentpipe import connections, server
 from conversations.models import Project
 from conversations.services import make_key
 from tests.clients import Api, Sse, eventually, said, sse
+from tests.prepared import ROOT
 from tests.services import free_port
 
 IS_LONG = os.environ.get("AGENTPIPE_FAULTS") == "long"
@@ -275,31 +278,37 @@ async def hear(stream: Sse, count: int) -> list[str]:
 
 async def test_a_flood_of_connections_keeps_nobody_else_out(door: Door, api: Api, key: str) -> None:
     conversation = await api.start()
-    async with connect(
-        f"ws://127.0.0.1:{door.port}/api/stream/conversations/{conversation}",
-        additional_headers={"Authorization": f"Bearer {key}"},
-    ) as follower:
+
+    def come() -> connect:
+        return connect(
+            f"ws://127.0.0.1:{door.port}/api/stream/conversations/{conversation}",
+            additional_headers={"Authorization": f"Bearer {key}"},
+        )
+
+    async with come() as follower:
         await follower.recv()
         for _ in range(ROUNDS):
-            flood = asyncio.create_task(come_and_stay(door, CONNECTIONS))
-            await api.say(conversation, "Still here?")
-            assert "Still here?" in await follower.recv()
-            for writer in await flood:
-                writer.transport.abort()
+            async with flood(door.port, CONNECTIONS):
+                await api.say(conversation, "Still here?")
+                assert "Still here?" in await follower.recv()
+                async with come() as newcomer:
+                    assert await newcomer.recv()
     await door.is_empty()
 
 
-async def come_and_stay(door: Door, count: int) -> list[asyncio.StreamWriter]:
-    """A third says nothing, a third wants a stream without a key, a third goes at once."""
-    writers = []
-    for number in range(count):
-        _, writer = await door.knock()
-        if number % 3 == 1:
-            writer.write(handshake("", "/api/stream"))
-        elif number % 3 == 2:
-            writer.transport.abort()
-        writers.append(writer)
-    return writers
+@asynccontextmanager
+async def flood(port: int, count: int) -> AsyncIterator[None]:
+    """From outside, as fast as they can come."""
+    command = [sys.executable, "-m", "tests.faults.flood", str(port), str(count)]
+    source = await asyncio.create_subprocess_exec(
+        *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    )
+    assert source.stdin
+    assert source.stdout
+    assert await source.stdout.readline()
+    yield
+    source.stdin.close()
+    await source.wait()
 
 
 async def test_too_many_streams_of_one_key_leave_those_that_are_open(
