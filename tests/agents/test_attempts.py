@@ -120,7 +120,8 @@ async def test_a_fault_of_ours_ends_the_run_and_tells_no_secrets(
 async def test_an_agent_without_a_key_says_what_to_set(chatting: Chatting) -> None:
     for agent, variable in (("claude", "ANTHROPIC_API_KEY"), ("gpt", "OPENAI_API_KEY")):
         asked = await chatting.ask(await chatting.open(agent_id=agent), content="How high?")
-        steps = await chatting.steps(asked)
+        # On a machine that is busy with importing, another worker may take it over, and says so.
+        steps = [step for step in await chatting.steps(asked) if step["type"] != "status"]
         assert kinds(steps) == ["start", "error", "end"]
         assert variable in steps[1]["error"]
 
