@@ -18,9 +18,10 @@ from agentpipe.api.traces import Traces  # noqa: E402
 from agentpipe.handler import Handler  # noqa: E402
 from agentpipe.routing import sockets  # noqa: E402
 from agentpipe.static import StaticFiles  # noqa: E402
+from agentpipe.streams import Streams  # noqa: E402
 from agentpipe.threads import KeptThreads  # noqa: E402
 
-pages = BodyLimit(KeptThreads(Handler()), is_known=is_known)
+pages = Streams(BodyLimit(KeptThreads(Handler()), is_known=is_known))
 application = ProtocolTypeRouter(
     {
         "http": StaticFiles(RequestIds(Traces(IngestDoor(pages)))),

@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from agentpipe.sockets import Socket
+from streaming.sse import CHUNKS
 
 LONGEST_HEAD = 64 * 1024
 HEAD_WITHIN_S = 20.0
@@ -22,6 +24,23 @@ OFFERED = b"sec-websocket-protocol"
 ASGI = {"version": "3.0", "spec_version": "2.4"}
 
 
+class Chunks:
+    """Of answers without a length. It does not know the connection, which would know itself."""
+
+    __slots__ = ("flow", "transport")
+
+    def __init__(self, transport: asyncio.Transport, flow: FlowControl) -> None:
+        self.transport = transport
+        self.flow = flow
+
+    def write(self, chunk: bytes) -> bool:
+        """Hand on what is one chunk; False to who is slow to read, or is gone."""
+        if self.flow.write_paused or self.transport.is_closing():
+            return False
+        self.transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        return True
+
+
 class Connection(HttpToolsProtocol):
     """Uvicorn's own waits for the rest of a request forever, and keeps whatever comes of a head."""
 
@@ -31,6 +50,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.chunks = Chunks(transport, self.flow)
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
@@ -48,6 +68,9 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
+        if self.scope["method"] == "GET":
+            extensions: dict[str, Any] = {CHUNKS: self.chunks.write}
+            self.scope["extensions"] = extensions
         self.head_length = None
         self.deadline = self.loop.time() + BODY_WITHIN_S
 

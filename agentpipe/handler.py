@@ -5,6 +5,10 @@ from typing import Any
 
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
+from django.http.response import HttpResponseBase
+
+from agentpipe.streams import TOLD_BY
+from streaming.sse import EventStream
 
 
 class Handler(ASGIHandler):
@@ -17,3 +21,8 @@ class Handler(ASGIHandler):
         """
         with suppress(RequestAborted):
             await super().listen_for_disconnect(receive)
+
+    async def send_response(self, response: HttpResponseBase, send: Any) -> None:
+        if isinstance(response, EventStream):
+            await send({"type": TOLD_BY, "stream": response.stream})
+        await super().send_response(response, send)
