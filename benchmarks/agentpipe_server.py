@@ -17,9 +17,9 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
-from agentpipe.embedded import address
+from agentpipe.embedded import address, stop_leftover
 from benchmarks.clients import HOST
-from benchmarks.processes import resident_bytes
+from benchmarks.processes import end_in_order, resident_bytes
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = "known-to-the-benchmark-only"
@@ -43,6 +43,7 @@ class AgentPipe:
         self._log = Path(self._folder.name, "log")
 
     def __enter__(self) -> "AgentPipe":
+        end_in_order()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, *self.program, "up", *self.options],
@@ -116,6 +117,8 @@ class AgentPipe:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+            for left in self.data_dir.rglob("postmaster.pid"):
+                stop_leftover(left.parent)
         self._folder.cleanup()
 
 

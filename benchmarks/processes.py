@@ -3,18 +3,22 @@
 import asyncio
 import multiprocessing
 import os
+import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import FrameType
 from typing import Any, TypeVar
 
 import uvloop
 
 STOPPED_WITHIN_S = 10
+ENDING = (signal.SIGINT, signal.SIGTERM)
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 T = TypeVar("T")
@@ -85,6 +89,21 @@ def sampling(measure: Callable[[], T]) -> Iterator[list[T]]:
         is_over.set()
         sampler.join()
         found.append(measure())
+
+
+def end_in_order() -> None:
+    """SIGTERM ends this program as Ctrl-C does, so that it stops what it has started.
+
+    What comes after the first is not heard: it would leave that halfway.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for each in ENDING:
+            signal.signal(each, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    for each in ENDING:
+        signal.signal(each, end)
 
 
 async def next_command(pipe: "Pipe") -> Any:

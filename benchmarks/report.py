@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.processes import end_in_order
+
 RESULTS = Path(__file__).with_name("RESULTS.md")
 ROOT = RESULTS.parent.parent
 PACKAGES = ("django", "channels", "uvicorn", "uvloop", "websockets", "psycopg", "picows")
@@ -76,6 +78,7 @@ def main() -> None:
     given = parser.parse_args()
     known = {one.name: one for one in ALL}
     wanted = [known.get(name, Benchmark(name, name)) for name in given.names] or ALL
+    end_in_order()
     failed = []
     for one in wanted:
         options = one.quick if given.quick else one.options
@@ -95,10 +98,14 @@ def run(one: Benchmark, options: Sequence[str], *, is_kept: bool) -> bool:
     said = []
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            if not line.startswith(PROGRESS):
-                said.append(line.rstrip())
+        try:
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                if not line.startswith(PROGRESS):
+                    said.append(line.rstrip())
+        except SystemExit:
+            process.terminate()
+            raise
     took_s = time.monotonic() - began
     if process.returncode == 0 and is_kept:
         about = (

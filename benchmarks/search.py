@@ -23,7 +23,7 @@ from typing import Any
 
 from agentpipe.embedded import Postgres
 from benchmarks import caches
-from benchmarks.processes import percentile
+from benchmarks.processes import end_in_order, percentile
 
 SEED = 7
 VOCABULARY = 50_000
@@ -87,6 +87,7 @@ def _database(kept: Path | None) -> Iterator[Postgres]:
     folder.chmod(0o711)
     os.environ.pop("DATABASE_URL", None)
     os.environ["AGENTPIPE_DATA_DIR"] = str(folder)
+    end_in_order()
     postgres = Postgres(folder)
     postgres.start()
     try:

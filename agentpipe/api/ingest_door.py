@@ -36,6 +36,8 @@ from streaming import tracing
 
 PATH = "/api/ingest"
 MOST_WAITING = 2_000
+# While one transaction is on its way to the disk, the next is made ready.
+MOST_WRITING = 2
 # What is written together: so many events, and about so many bytes.
 MOST_TOGETHER = 256
 MOST_BYTES_TOGETHER = 8 * 1024 * 1024
@@ -88,11 +90,11 @@ class IngestDoor:
 
 
 class Line:
-    """The requests that wait; a task that writes all of them is there as long as any do."""
+    """The requests that wait; tasks that write all of them are there as long as any do."""
 
     def __init__(self) -> None:
         self.waiting: list[tuple[Knock, asyncio.Future[Reply | None]]] = []
-        self.writing: asyncio.Task[None] | None = None
+        self.writing: set[asyncio.Task[None]] = set()
         # Asked when the metrics are.
         WAITING.set_function(lambda: len(self.waiting))
 
@@ -102,9 +104,11 @@ class Line:
             return Reply(status=503, body=BUSY, headers={"Retry-After": str(RETRY_AFTER_S)})
         place: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
         self.waiting.append((knock, place))
-        if self.writing is None or self.writing.done():
+        if len(self.writing) < MOST_WRITING:
             # Not in the name of the one who came first.
-            self.writing = asyncio.create_task(self._write(), context=Context())
+            writing = asyncio.create_task(self._write(), context=Context())
+            self.writing.add(writing)
+            writing.add_done_callback(self.writing.discard)
         return await place
 
     async def _write(self) -> None:

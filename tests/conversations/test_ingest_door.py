@@ -1,6 +1,7 @@
 """The short way in: the same answers as the long one, and a transaction for all that wait."""
 
 import asyncio
+import threading
 from collections import Counter
 from typing import Any
 
@@ -12,6 +13,8 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from agentpipe.api import ingest_door
+from agentpipe.api.authentication import Visit
+from agentpipe.api.ingest_door import Knock, Line, Reply
 from conversations.models import ApiKey, Message, Project
 from conversations.services import make_key
 from streaming.models import EventBody
@@ -223,6 +226,34 @@ async def test_who_goes_while_waiting_takes_nobody_along(api: Api, alice: User) 
     statuses = await asyncio.gather(*posting, return_exceptions=True)
 
     assert [status for n, status in enumerate(statuses) if n != 3] == [201] * 9
+
+
+async def test_while_one_transaction_takes_long_the_next_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    has_begun, go_on = threading.Event(), threading.Event()
+
+    def write(knocks: list[Knock]) -> list[Reply]:
+        if knocks[0].body == b"slow":
+            has_begun.set()
+            go_on.wait(15)
+        return [Reply(status=201, body={}, headers={}) for _ in knocks]
+
+    monkeypatch.setattr(ingest_door, "_write", write)
+    line = Line()
+    slow = asyncio.create_task(line.wait_for(knock(b"slow")))
+    assert await asyncio.to_thread(has_begun.wait, 15)
+    quick = await line.wait_for(knock(b"quick"))
+
+    assert quick is not None
+    assert not slow.done()
+    go_on.set()
+    await slow
+
+
+def knock(body: bytes) -> Knock:
+    visit = Visit(headers={}, client=None, method="POST")
+    return Knock(visit=visit, idempotency_key=None, body=body, trace="")
 
 
 async def _status(api: Api, conversation: str, content: str) -> int:
