@@ -272,6 +272,8 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "See what a team's AI agents are doing, live, and keep the record.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
+    # What comes behind it names the group that a door is shown in.
+    "SCHEMA_PATH_PREFIX": r"/api/(projects/\{project\}/)?",
     "ENUM_NAME_OVERRIDES": {
         "ConversationStatus": "conversations.models.Conversation.Status",
         # Of imports, too.

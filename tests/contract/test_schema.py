@@ -33,6 +33,16 @@ def test_it_is_made_without_complaint(document: Json) -> None:
     assert complaints == []
 
 
+def test_doors_are_shown_in_groups_of_what_they_are_about(document: Json) -> None:
+    groups = {
+        path: set(door["get"]["tags"]) for path, door in document["paths"].items() if "get" in door
+    }
+
+    assert groups["/api/conversations/{conversation}/messages"] == {"conversations"}
+    assert groups["/api/projects/{project}"] == {"projects"}
+    assert groups["/api/projects/{project}/runs/{run}"] == {"runs"}
+
+
 @pytest.mark.parametrize("name", golden.files("agents"))
 def test_what_agents_answer_is_what_it_says(document: Json, name: str) -> None:
     for step in golden.read("agents", name)["answers"]:
