@@ -81,6 +81,11 @@ class AgentPipe:
         where = address(self.data_dir)
         return f"postgresql://{where['USER']}@{quote(where['HOST'], safe='')}/{where['NAME']}"
 
+    @property
+    def postgres_pid(self) -> int:
+        [noted] = self.data_dir.rglob("postmaster.pid")
+        return int(noted.read_text().split()[0])
+
     def resident_bytes(self) -> int:
         return resident_bytes(self.pid)
 

@@ -18,7 +18,7 @@ from benchmarks.report import columns, say
 
 FRAME_BYTES = 1024
 # What a burst makes of deliveries, whatever the crowd.
-DELIVERIES = 200_000
+DELIVERIES = 100_000
 QUICK_DELIVERIES = 10_000
 POST_EVENTS = 50
 POSTS_AT_ONCE = 4
@@ -80,7 +80,7 @@ def main() -> None:
         crowds=given.crowds or ([100] if given.quick else [100, 1000, 5000]),
         rounds=given.rounds or (1 if given.quick else 3),
         deliveries=QUICK_DELIVERIES if given.quick else DELIVERIES,
-        latency_s=2 if given.quick else 10,
+        latency_s=2 if given.quick else 5,
     )
     most = raise_file_limit() - SPARE_FILES
     forms: tuple[tuple[str, tuple[Form, ...]], ...] = (

@@ -15,11 +15,12 @@ DAYS = 365
 FILL = """
 INSERT INTO conversations_project (slug, name, created_at) VALUES ('large', '', now());
 INSERT INTO conversations_conversation (project_id, public_id, kind, name, mode, status, source,
-    initial_prompt, metadata, notes, error_message, total_messages, total_tokens, total_cost,
+    initial_prompt, agents, metadata, notes, error_message, total_messages, total_tokens, total_cost,
     total_duration_ms, last_sequence_number, awaits_start, has_completed, started_at, created_at,
     updated_at)
 SELECT p.id, 'c-' || n, 'recorded', 'Conversation ' || n, 'round-robin',
     (ARRAY['COMPLETED', 'INTERRUPTED', 'ERROR', 'ACTIVE'])[1 + n %% 4], 'cli', repeat('Tower ', 40),
+    '{a-1}',
     jsonb_build_object('source', 'cli', 'topic', repeat('x', 100)), '', '', 10, 0, 0, 0, 0,
     false, true, t, t, t
 FROM conversations_project p, generate_series(1, %(conversations)s) n,

