@@ -2,10 +2,12 @@
 
 import argparse
 import socket
+import statistics
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Protocol
 
 from benchmarks import clients
 from benchmarks.agentpipe_server import AgentPipe, Bridge
@@ -34,55 +36,72 @@ def main() -> None:
     raise_file_limit()
     sockets = given.sockets or (200 if given.quick else 1000)
     with AgentPipe() as server, crowd(sockets) as readers:
-        bench = Bench(server, readers, flood_s=4 if given.quick else 10)
+        flood_s, rounds = (4, 1) if given.quick else (10, 3)
+        bench = Bench(server, readers, flood_s=flood_s, rounds=rounds)
         rows = list(bench.non_readers())
     print(table(rows))
     print(f"\n{sockets:,} sockets that read.")
 
 
+class Opened(Protocol):
+    """Sockets that follow a stream, for as long as the context lasts."""
+
+    def __call__(self, port: int, path: str, *, count: int) -> AbstractContextManager[None]: ...
+
+
 class Bench:
-    def __init__(self, server: AgentPipe, readers: Crowd, *, flood_s: int) -> None:
+    def __init__(self, server: AgentPipe, readers: Crowd, *, flood_s: int, rounds: int) -> None:
         self.server = server
         self.readers = readers
         self.flood_s = flood_s
+        self.rounds = rounds
         self.bridge = Bridge(server.port)
         readers.open(server.port, self.bridge.path)
 
     def non_readers(self) -> Iterator[Row]:
-        """The same flood to sockets that read it, then to as many that never do.
+        """The same flood to sockets that read it, and in turn to as many that never do.
 
-        The first flood is repeated, so that the server has what memory the flood itself takes.
+        The server has a peak in each flood, which what is left of requests makes higher or lower by
+        some megabytes: the lowest has the least of it. The first floods are for the memory that a
+        flood takes anyway.
         """
-        say(f"{NON_READERS} sockets that never read")
         elsewhere = Bridge(self.server.port)
-        port, path = self.server.port, elsewhere.path
         for _ in range(FLOODS_BEFORE):
-            with (
-                reading_sockets(port, path, count=1 + NON_READERS),
-                sampling(self.server.resident_bytes) as before,
-            ):
-                without = self.flooded_latency(elsewhere)
-        with (
-            reading_sockets(port, path, count=1),
-            silent_sockets(port, path, count=NON_READERS),
-            sampling(self.server.resident_bytes) as beside_them,
-        ):
-            beside = self.flooded_latency(elsewhere)
-        taken = (max(beside_them) - max(before)) / MB
+            self.flooded(elsewhere, reading_sockets)
+        floods = []
+        for number in range(self.rounds):
+            say(f"{NON_READERS} sockets that never read, round {number + 1}")
+            before = self.flooded(elsewhere, reading_sockets)
+            floods.append((before, self.flooded(elsewhere, silent_sockets)))
+        without, beside = map(list, zip(*floods, strict=True))
+        taken = (min(peak for peak, _ in beside) - min(peak for peak, _ in without)) / MB
         yield Row(
             figure=f"memory for {NON_READERS} non-readers, {FLOOD_BYTES // MB} MB each",
             ours=f"{taken:.1f} MB",
             target="< 10 MB in sum",
             is_met=taken < 10,
         )
+        p99 = statistics.median(latency.p99 for _, latency in beside)
+        usual = statistics.median(latency.p99 for _, latency in without)
         yield Row(
             figure="p99 of the others beside them",
-            ours=f"{beside.p99:.1f} ms",
-            floor=f"{without.p99:.1f} ms without",
-            ratio=f"{beside.p99 / without.p99:.1f}",
+            ours=f"{p99:.1f} ms",
+            floor=f"{usual:.1f} ms without",
+            ratio=f"{p99 / usual:.1f}",
             target="< 150 ms, or as without",
-            is_met=beside.p99 < max(150, 1.5 * without.p99),
+            is_met=p99 < max(150, 1.5 * usual),
         )
+
+    def flooded(self, bridge: Bridge, others: Opened) -> tuple[int, Latency]:
+        """How much memory the server had at most, and how late those were who read."""
+        port, path = self.server.port, bridge.path
+        with (
+            reading_sockets(port, path, count=1),
+            others(port, path, count=NON_READERS),
+            sampling(self.server.resident_bytes) as found,
+        ):
+            latency = self.flooded_latency(bridge)
+        return max(found), latency
 
     def flooded_latency(self, bridge: Bridge) -> Latency:
         flood = threading.Thread(target=self.flood, args=(bridge,))
