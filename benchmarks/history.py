@@ -15,9 +15,9 @@ DAYS = 365
 FILL = """
 INSERT INTO conversations_project (slug, name, created_at) VALUES ('large', '', now());
 INSERT INTO conversations_conversation (project_id, public_id, kind, name, mode, status, source,
-    initial_prompt, agents, metadata, notes, error_message, total_messages, total_tokens, total_cost,
-    total_duration_ms, last_sequence_number, awaits_start, has_completed, started_at, created_at,
-    updated_at)
+    initial_prompt, agents, metadata, notes, error_message, total_messages, total_tokens,
+    total_cost, total_duration_ms, last_sequence_number, awaits_start, has_completed, started_at,
+    created_at, updated_at)
 SELECT p.id, 'c-' || n, 'recorded', 'Conversation ' || n, 'round-robin',
     (ARRAY['COMPLETED', 'INTERRUPTED', 'ERROR', 'ACTIVE'])[1 + n %% 4], 'cli', repeat('Tower ', 40),
     '{a-1}',

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -158,12 +159,15 @@ def _asking(ask: Callable[[MovingWindowRateLimiter], T]) -> T:
 
 
 _latest = 0.0
+_one_at_a_time = Lock()
 
 
 def _own_windows() -> MovingWindowRateLimiter:
     """Made anew where the clock was set back: nothing would leave them for as long."""
     global _latest
-    before, _latest = _latest, time.time()
-    if _latest < before - SET_BACK_S:
-        _own_limiter.cache_clear()
-    return _own_limiter()
+    # Of those who come first at the same moment, each would make its own and count there.
+    with _one_at_a_time:
+        before, _latest = _latest, time.time()
+        if _latest < before - SET_BACK_S:
+            _own_limiter.cache_clear()
+        return _own_limiter()

@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,6 +16,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
+from limits.storage import MemoryStorage
 from pytest_django import Settings
 
 from agentpipe.api import throttling
@@ -305,3 +308,23 @@ async def test_without_redis_nobody_is_refused_and_with_it_counting_goes_on(
     assert without.status == 201
     assert isinstance(socket, dict)
     assert [remaining(heard) for heard in (without, again)] == [1, 1]
+
+
+def test_who_comes_first_at_the_same_moment_counts_in_the_same_windows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[MemoryStorage] = []
+
+    def storage() -> MemoryStorage:
+        made.append(MemoryStorage())
+        time.sleep(0.05)
+        return made[-1]
+
+    monkeypatch.setattr(throttling, "MemoryStorage", storage)
+    throttling._own_limiter.cache_clear()
+    rate = throttling.rate_as("3/60", "ingest", "somebody")
+    assert rate is not None
+    with ThreadPoolExecutor(8) as threads:
+        allowed = list(threads.map(lambda _: rate.spend(), range(8)))
+
+    assert (allowed.count(True), len(made)) == (3, 1)
