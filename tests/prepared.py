@@ -203,6 +203,7 @@ def _serve() -> None:
 
             for name, value in wanted["settings"].items():
                 setattr(settings, name, value)
+            _leave_what_was_imported()
             sys.argv = ["manage.py", "up", *wanted["options"]]
             manage.main()
             return
@@ -253,6 +254,16 @@ def _fork_with(out: str, err: str) -> bool:
             os.dup2(os.open(name, os.O_RDWR | os.O_APPEND), number)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     return not pid
+
+
+def _leave_what_was_imported() -> None:
+    """A server first looks for garbage in all there is, and here that would copy all of it."""
+    unfreeze = gc.unfreeze
+
+    def not_yet() -> None:
+        gc.unfreeze = unfreeze
+
+    gc.unfreeze = not_yet
 
 
 def _tell_who_ended(number: int, frame: FrameType | None) -> None:
