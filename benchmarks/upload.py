@@ -25,7 +25,7 @@ from benchmarks.agentpipe_server import KEY, AgentPipe
 from benchmarks.clients import HOST
 
 MESSAGES = 10_000
-ROUNDS = 7
+ROUNDS = 5
 ALLOWED_RATIO = 2.5
 INDEXED_WITHIN_S = 120
 START = "2026-11-21T10:00:00Z"
