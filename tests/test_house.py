@@ -16,7 +16,7 @@ from workflows.quality.recording import QUALITY_UPDATED
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("agentpipe", "streaming", "conversations", "agents", "workflows")
-READERS = r"env\.(?:text|flag|integer|words|origins|rate|database|redis)\(\s*\"(\w+)\""
+READERS = r"env\.\w+\(\s*\"(\w+)\""
 
 
 def test_no_import_goes_up_the_tower() -> None:
