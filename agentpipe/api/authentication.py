@@ -137,7 +137,10 @@ class HasScope(BasePermission):
         caller = access.caller_of(request)
         if caller.only_topic is not None and not getattr(view, "takes_token", False):
             return False
-        return getattr(view, "scope", None) in caller.scopes
+        scope = getattr(view, "scope", None)
+        # Read by DRF where the answer is no.
+        self.message = f"This key does not have the scope {scope}, which is needed here"
+        return scope in caller.scopes
 
 
 def caller_by_key(visit: Visit) -> Caller:
