@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="*", help="of the README; without, " + ", ".join(one.name for one in ALL)
     )
-    parser.add_argument("--quick", action="store_true", help="a look in six minutes")
+    parser.add_argument("--quick", action="store_true", help="a look in some minutes")
     given = parser.parse_args()
     known = {one.name: one for one in ALL}
     wanted = [known.get(name, Benchmark(name, name)) for name in given.names] or ALL
