@@ -32,10 +32,10 @@ class IngestDoor(APIView):
     media_types: ClassVar[tuple[str, ...]] = (JSON,)
 
     def body_of(self, request: Request) -> bytes:
-        if media_type_of(request) not in self.media_types or request.headers.get(
-            "Content-Encoding"
-        ):
+        if media_type_of(request) not in self.media_types:
             raise UnsupportedMediaType(request.content_type or "none")
+        if encoding := request.headers.get("Content-Encoding"):
+            raise UnsupportedMediaType(encoding, f'Unsupported content encoding "{encoding}".')
         body: bytes = request._request.body
         if len(body) > settings.BODY_LIMITS.get(request.path, settings.BODY_LIMIT):
             raise BodyTooLarge

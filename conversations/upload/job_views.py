@@ -84,8 +84,10 @@ class JobsView(JobDoor):
         found = project_for(caller_of(request), project)
         media_type = media_type_of(request)
         encoding = request.headers.get("Content-Encoding", "identity").lower()
-        if media_type not in {*RAW, MULTIPART} or encoding not in {"identity", "gzip"}:
+        if media_type not in {*RAW, MULTIPART}:
             raise UnsupportedMediaType(request.content_type or "none")
+        if encoding not in {"identity", "gzip"}:
+            raise UnsupportedMediaType(encoding, f'Unsupported content encoding "{encoding}".')
         check_length(request)
         self.throttle_when_read = False
         self.check_throttles(request)

@@ -70,6 +70,7 @@ async def test_other_content_types_are_answered_before_the_body(api: Api, door: 
 
         assert answer.status_code == 415
         assert answer.json().keys() == {"error"}
+        assert ("gzip" in answer.json()["error"]) == ("Content-Encoding" in headers)
     typed = {"Content-Type": "Application/JSON; charset=utf-8"}
     assert (await api.post(door, content="[]", headers=typed)).status_code in {200, 400}
 
