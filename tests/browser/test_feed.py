@@ -116,7 +116,8 @@ def test_rows_wait_for_a_reader_who_has_scrolled_away(server: Server, open_page:
 
 def test_the_page_reads_without_javascript(server: Server, open_page: Open) -> None:
     page = open_page(server.url, scripts=False)
-    expect(page.locator(".command").first).to_contain_text(f"curl {server.url}/api/ingest")
+    commands = page.locator(".command")
+    expect(commands.filter(has_text=f"curl {server.url}/api/ingest")).to_be_visible()
 
     server.say("Stone or steel?")
     page.reload()
