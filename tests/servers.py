@@ -79,7 +79,10 @@ class Running:
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
-        return code, self._out.read_text(), self._err.read_text()
+        return code, *self.said()
+
+    def said(self) -> tuple[str, str]:
+        return self._out.read_text(), self._err.read_text()
 
 
 class Server:

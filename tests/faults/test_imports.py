@@ -160,7 +160,8 @@ def await_end(server: Server, job: str) -> dict[str, Any]:
     """What it ends as; how soon it goes on after a kill, tests/agentpipe/test_rescue.py shows."""
     deadline = time.monotonic() + WITHIN_S
     while (found := look(server, job))["status"] in {"queued", "running"}:
-        assert time.monotonic() < deadline, found
+        assert server.running
+        assert time.monotonic() < deadline, (found, *server.running.said())
         time.sleep(0.02)
     return found
 
