@@ -48,7 +48,9 @@ def _import(job_id: int, context: JobContext) -> None:
 def sweep_imports(timestamp: int) -> None:
     """Imports that no job stands for get one again, and files that no import stands for go."""
     unfinished = IngestJob.objects.filter(status__in=imports.UNFINISHED)
-    for job_id in unfinished.exclude(pk__in=_queued()).values_list("pk", flat=True):
+    # In this order: one that comes in between has its job, and is not given another.
+    ids = list(unfinished.values_list("pk", flat=True))
+    for job_id in set(ids).difference(_queued()):
         queue(job_id)
     for name in files.abandoned(set(unfinished.values_list("path", flat=True))):
         files.remove(name)

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from channels.db import database_sync_to_async
+from django.db import connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import JobAborted
 
@@ -155,6 +157,33 @@ async def test_what_was_forgotten_is_swept_up(
 
     assert left_in_the_folder() == [wanted]
     assert await database_sync_to_async(queued)() == 1
+
+
+async def test_who_comes_while_one_sweeps_is_not_queued_twice(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued = tasks._queued
+
+    def and_then_one_comes() -> list[int]:
+        found = queued()
+        async_to_sync(sent)(api, lines(a_log("first")))
+        with connection.cursor() as cursor:
+            # And a worker has it.
+            cursor.execute(
+                "UPDATE procrastinate_jobs SET status = 'doing' WHERE task_name = %s",
+                [tasks.import_file.name],
+            )
+        return found
+
+    monkeypatch.setattr(tasks, "_queued", and_then_one_comes)
+    await database_sync_to_async(tasks.sweep_imports)(0)
+
+    newest = await IngestJob.objects.order_by("pk").alast()
+    assert newest
+    found = ProcrastinateJob.objects.filter(
+        task_name=tasks.import_file.name, args={"job_id": newest.pk}
+    )
+    assert [job.status async for job in found] == ["doing"]
 
 
 async def test_a_cancelled_import_stops_and_keeps_what_it_has(
