@@ -4,7 +4,8 @@ import asyncio
 from datetime import UTC, datetime
 
 import structlog
-from procrastinate.exceptions import ConnectorException
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.jobs import Status
 from procrastinate.manager import JobManager
 
 # A worker that has not been heard of for so long is dead; that it is only slow hurts no job.
@@ -28,5 +29,9 @@ async def keep_rescuing(manager: JobManager) -> None:
 
 async def _rescue(manager: JobManager) -> None:
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=GIVEN_UP_AFTER_S):
+        try:
+            await manager.retry_job(job, retry_at=AT_ONCE)
+        except UniqueViolation:
+            # One that does the same is queued already, and may wait for this one's lock.
+            await manager.finish_job(job, Status.ABORTED, delete_job=True)
         logger.info("worker.job_rescued", task=job.task_name, job=job.id)
-        await manager.retry_job(job, retry_at=AT_ONCE)

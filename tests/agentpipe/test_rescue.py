@@ -13,6 +13,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from agentpipe import rescue, server
 from agents import working
 from agents.models import AgentRun
+from conversations.tasks import index_for_search
 from tests.agents.chatting import Chatting
 from tests.agents.conftest import chatting, stopped
 from tests.clients import Api
@@ -62,13 +63,23 @@ async def test_the_first_look_after_a_worker_is_given_up_frees_its_jobs(
 ) -> None:
     asked = await chatting.ask(await chatting.open(), {"say": "It stands."})
     run = await database_sync_to_async(_left_behind)(asked["answer_id"], unheard_for_s)
-    connector = jobs.connector
-    assert isinstance(connector, DjangoConnector)
 
-    async with jobs.with_connector(connector.get_worker_connector()).open_async() as worker:
-        await rescue._rescue(worker.job_manager)
+    await _rescued()
 
     assert (await ProcrastinateJob.objects.aget(pk=run.job_id)).status == status
+
+
+async def test_what_is_queued_again_already_goes_on_as_that(chatting: Chatting) -> None:
+    dead = await database_sync_to_async(_queued)("the same")
+    await database_sync_to_async(_given_to_the_dead)(dead, AN_HOUR_S)
+    again = await database_sync_to_async(_queued)("the same")
+    asked = await chatting.ask(await chatting.open(), {"say": "It stands."})
+    run = await database_sync_to_async(_left_behind)(asked["answer_id"], AN_HOUR_S)
+
+    await _rescued()
+
+    left = ProcrastinateJob.objects.filter(pk__in=[dead, again, run.job_id]).order_by("pk")
+    assert [(job.id, job.status) async for job in left] == [(again, "todo"), (run.job_id, "todo")]
 
 
 async def test_a_worker_that_starts_goes_on_with_what_a_dead_one_left(chatting: Chatting) -> None:
@@ -85,17 +96,32 @@ async def test_a_worker_that_starts_goes_on_with_what_a_dead_one_left(chatting: 
     assert run.epoch == 2
 
 
+def _queued(lock: str) -> int:
+    return index_for_search.configure(lock=lock, queueing_lock=lock).defer(timestamp=0)
+
+
+async def _rescued() -> None:
+    connector = jobs.connector
+    assert isinstance(connector, DjangoConnector)
+    async with jobs.with_connector(connector.get_worker_connector()).open_async() as worker:
+        await rescue._rescue(worker.job_manager)
+
+
 def _left_behind(answer_id: str, unheard_for_s: float) -> AgentRun:
     """The run, begun by a worker that was heard of for the last time so long ago."""
     run = AgentRun.objects.get(answer__public_id=answer_id)
     assert working.take_up(run.pk)
+    _given_to_the_dead(run.job_id, unheard_for_s)
+    run.refresh_from_db()
+    return run
+
+
+def _given_to_the_dead(job_id: int | None, unheard_for_s: float) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "WITH worker AS (INSERT INTO procrastinate_workers (last_heartbeat)"
             " VALUES (now() - make_interval(secs => %s)) RETURNING id)"
             " UPDATE procrastinate_jobs SET status = 'doing', worker_id = worker.id FROM worker"
             " WHERE procrastinate_jobs.id = %s",
-            [unheard_for_s, run.job_id],
+            [unheard_for_s, job_id],
         )
-    run.refresh_from_db()
-    return run
