@@ -29,7 +29,8 @@ urlpatterns = [path("", events, {"channels": [CHANNEL]})]
 
 
 async def main() -> None:
-    config = uvicorn.Config(get_asgi_application(), host=HOST, port=0, log_level="error")
+    # At its end each stream that is cut would be an error with twenty lines.
+    config = uvicorn.Config(get_asgi_application(), host=HOST, port=0, log_level="critical")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - it has no event
