@@ -26,6 +26,8 @@ SECRET = "the same for both, as it has to be for all of a site"
 
 
 ALLOWED_RATIO = 1.6
+# Of two web servers, PostgreSQL, and those who load them.
+CORES_FOR_ALL = 4
 
 
 class Round(NamedTuple):
@@ -125,8 +127,12 @@ def _report(rounds: dict[str, list[Round]]) -> None:
             for party in those[0].cores
         )
         print(f"  cores with {name}: {had}")
-    is_met = ratio >= ALLOWED_RATIO
-    print(f"{'met   ' if is_met else 'MISSED'}  at least {ALLOWED_RATIO}, where cores are left")
+    if ratio >= ALLOWED_RATIO:
+        print(f"met     at least {ALLOWED_RATIO}")
+    elif (os.cpu_count() or 1) < CORES_FOR_ALL:
+        print(f"no say  at least {ALLOWED_RATIO}: it wants {CORES_FOR_ALL} cores, for all of them")
+    else:
+        print(f"MISSED  at least {ALLOWED_RATIO}")
 
 
 if __name__ == "__main__":
