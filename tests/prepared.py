@@ -269,7 +269,10 @@ def _leave_what_was_imported() -> None:
 def _tell_who_ended(number: int, frame: FrameType | None) -> None:
     # One signal may stand for several; and other children came and went while things were imported.
     for pid in list(_alive):
-        found, status = os.waitpid(pid, os.WNOHANG)
+        try:
+            found, status = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            continue  # the next signal came within this one, and that has told of it
         if found:
             _alive.discard(pid)
             os.write(1, f"{pid} {os.waitstatus_to_exitcode(status)}\n".encode())
