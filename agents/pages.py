@@ -16,7 +16,7 @@ from agents.access import chat_for, question_for
 from agents.errors import NothingToRetry, RunFinished
 from agents.models import AgentRun, Chat
 from agents.serializers import ChatEditSerializer, QuestionSerializer
-from conversations.access import Caller, caller_of, project_for, projects_of
+from conversations.access import Caller, caller_of, counted, project_for, projects_of, reading_or
 from conversations.models import Project
 from conversations.pages.doors import FormPage
 from conversations.services import delete_conversation, edit_conversation
@@ -40,11 +40,8 @@ class Row:
 
 
 class ChatDoor(FormPage):
-    form_scope = "run"
-
-    @property
-    def throttle_scope(self) -> str | None:
-        return "messages" if self.request.method == "POST" else None
+    scope = reading_or("run")
+    throttle_scope = counted("messages", on="POST")
 
 
 @extend_schema(exclude=True)
@@ -131,7 +128,7 @@ class ChatPage(ChatDoor):
 class ChatEditPage(ChatPage):
     """Its name, or its end. Asked for, it is the chat: as one comes back after signing in."""
 
-    form_scope = "write"
+    scope = reading_or("write")
 
     def post(self, request: Request, chat_id: str) -> HttpResponseBase:
         chat = chat_for(caller_of(request), chat_id)

@@ -9,7 +9,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
-from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -23,7 +22,7 @@ from agents.serializers import (
     ProgressSerializer,
     ProjectProgressSerializer,
 )
-from conversations.access import caller_of, project_for, within_token
+from conversations.access import caller_of, counted, project_for, reading_or, within_token
 from conversations.ingest.dispatch import Fault, detail, refusal
 from conversations.ingest.types import parse_time
 from streaming.events import Filter
@@ -44,13 +43,8 @@ class ProjectProgressView(APIView):
 
 
 class AgentProgressView(APIView):
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in SAFE_METHODS else "ingest"
-
-    @property
-    def throttle_scope(self) -> str | None:
-        return "events" if self.request.method == "PUT" else None
+    scope = reading_or("ingest")
+    throttle_scope = counted("events", on="PUT")
 
     @extend_schema(summary="How far an agent is", responses=ProgressSerializer)
     def get(self, request: Request, project: str, agent: str) -> Response:

@@ -3,7 +3,6 @@
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,7 +20,7 @@ from agents.serializers import (
 )
 from agents.story import events_of
 from agents.views import MOST_EVENTS, checked
-from conversations.access import caller_of, project_for
+from conversations.access import caller_of, counted, project_for, reading_or
 from conversations.api import lists
 from conversations.api.lists import CURSORS, PAGING
 from streaming.sse import sse_response
@@ -31,13 +30,8 @@ NAMELESS = "command-center"
 
 
 class RunsView(APIView):
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in SAFE_METHODS else "run"
-
-    @property
-    def throttle_scope(self) -> str | None:
-        return "messages" if self.request.method == "POST" else None
+    scope = reading_or("run")
+    throttle_scope = counted("messages", on="POST")
 
     @extend_schema(
         operation_id="api_projects_runs_list",

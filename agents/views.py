@@ -6,7 +6,6 @@ from django.db.models import OuterRef, Subquery
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -27,7 +26,7 @@ from agents.serializers import (
     QuestionSerializer,
     StepSerializer,
 )
-from conversations.access import caller_of, project_for, within_token
+from conversations.access import caller_of, counted, project_for, reading_or, within_token
 from conversations.api import lists
 from conversations.api.lists import CURSORS, PAGING
 from conversations.models import Message
@@ -69,9 +68,7 @@ class UserView(APIView):
 
 
 class UserChatsView(APIView):
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in SAFE_METHODS else "write"
+    scope = reading_or("write")
 
     @extend_schema(
         summary="A user's chats, newest first",
@@ -95,9 +92,7 @@ class UserChatsView(APIView):
 
 
 class ChatView(APIView):
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in SAFE_METHODS else "write"
+    scope = reading_or("write")
 
     @extend_schema(summary="One chat", responses=ChatSerializer)
     def get(self, request: Request, chat_id: str) -> Response:
@@ -120,13 +115,8 @@ class ChatView(APIView):
 
 
 class ChatMessagesView(APIView):
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in SAFE_METHODS else "run"
-
-    @property
-    def throttle_scope(self) -> str | None:
-        return "messages" if self.request.method == "POST" else None
+    scope = reading_or("run")
+    throttle_scope = counted("messages", on="POST")
 
     @extend_schema(
         summary="What was asked and answered, in order, by pages or from a message on",

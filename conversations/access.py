@@ -4,11 +4,13 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 from django.utils import timezone
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from conversations.columns import Columns
@@ -32,6 +34,9 @@ from conversations.models import (
 )
 from streaming import statements
 from streaming.errors import TopicUnknown
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
 
 USE_NOTED_EVERY = timedelta(minutes=1)
 RATE = re.compile(r"0|[1-9]\d{0,8}/[1-9]\d{0,8}", re.ASCII)
@@ -76,6 +81,24 @@ def caller_of(request: Request) -> Caller:
     caller = request.auth
     assert isinstance(caller, Caller)
     return caller
+
+
+def reading_or(scope: str) -> property:
+    """As the `scope` of a view: to look wants "read", and whatever else it offers this."""
+
+    def wanted(view: "APIView") -> str:
+        return "read" if view.request.method in SAFE_METHODS else scope
+
+    return property(wanted)
+
+
+def counted(rate: str, *, on: str) -> property:
+    """As the `throttle_scope` of a view: by this rate, and with this method only."""
+
+    def counts(view: "APIView") -> str | None:
+        return rate if view.request.method == on else None
+
+    return property(counts)
 
 
 # Asked with every event that comes in.

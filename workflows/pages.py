@@ -13,7 +13,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from conversations.access import caller_of, project_for, projects_of
+from conversations.access import caller_of, counted, project_for, projects_of, reading_or
 from conversations.models import Project
 from conversations.pages.doors import FormPage
 from streaming import replay
@@ -43,11 +43,8 @@ Json = dict[str, Any]
 
 
 class WorkflowPageDoor(FormPage):
-    form_scope = "run"
-
-    @property
-    def throttle_scope(self) -> str | None:
-        return "messages" if self.request.method == "POST" else None
+    scope = reading_or("run")
+    throttle_scope = counted("messages", on="POST")
 
     def project_of(self, request: Request) -> Project:
         return project_for(caller_of(request), request.query_params.get("project"))

@@ -6,13 +6,12 @@ from django.db.models import Prefetch, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.parsers import BaseParser
-from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agents.views import checked
-from conversations.access import Caller, caller_of, project_for
+from conversations.access import Caller, caller_of, counted, project_for, reading_or
 from conversations.api import lists
 from conversations.api.lists import CURSORS, PAGING
 from conversations.errors import BodyTooLarge
@@ -60,9 +59,7 @@ class YAML(BaseParser):
 class WorkflowDoor(APIView):
     parser_classes = (*APIView.parser_classes, YAML)
 
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in SAFE_METHODS else "write"
+    scope = reading_or("write")
 
 
 class WorkflowsView(WorkflowDoor):
@@ -111,13 +108,8 @@ class WorkflowView(WorkflowDoor):
 class WorkflowRunsView(APIView):
     """Runs of one workflow."""
 
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in SAFE_METHODS else "run"
-
-    @property
-    def throttle_scope(self) -> str | None:
-        return "messages" if self.request.method == "POST" else None
+    scope = reading_or("run")
+    throttle_scope = counted("messages", on="POST")
 
     @extend_schema(
         operation_id="api_projects_workflows_runs_list",

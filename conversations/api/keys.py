@@ -4,12 +4,11 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
-from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from conversations.access import caller_of, check_scopes, project_for, project_to_govern
+from conversations.access import caller_of, check_scopes, project_for, project_to_govern, reading_or
 from conversations.api.lists import PAGING, list_of, numbered
 from conversations.models import ApiKey, Scope, all_scopes
 from conversations.services import make_key, revoke_key
@@ -48,9 +47,7 @@ MADE = inline_serializer("MadeKey", {"key": KeySerializer(), "secret": serialize
 
 
 class KeysView(APIView):
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in SAFE_METHODS else "write"
+    scope = reading_or("write")
 
     @extend_schema(
         operation_id="api_projects_keys_list",

@@ -6,12 +6,11 @@ from django.db import IntegrityError
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied, ValidationError
-from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from conversations.access import caller_of, project_for, project_to_govern, projects_of
+from conversations.access import caller_of, project_for, project_to_govern, projects_of, reading_or
 from conversations.api.lists import PAGING, list_of, numbered
 from conversations.models import LONGEST_RETENTION_DAYS, Project
 from conversations.services import edit_project, make_project
@@ -40,9 +39,7 @@ class ProjectSerializer(serializers.Serializer[Project]):
 
 
 class ProjectsView(APIView):
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in SAFE_METHODS else "write"
+    scope = reading_or("write")
 
     @extend_schema(
         operation_id="api_projects_list",
@@ -76,9 +73,7 @@ class ProjectsView(APIView):
 
 
 class ProjectView(APIView):
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in SAFE_METHODS else "write"
+    scope = reading_or("write")
 
     @extend_schema(summary="One project", responses=ProjectSerializer)
     def get(self, request: Request, project: str) -> Response:

@@ -5,12 +5,11 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
-from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from conversations.access import caller_of, conversation_for, project_for
+from conversations.access import caller_of, conversation_for, project_for, reading_or
 from conversations.api import lists
 from conversations.api.lists import CURSORS, PAGING
 from conversations.api.messages import IN_ORDER, beside, first_since, known_of, messages_of
@@ -91,9 +90,7 @@ def filters_of(wanted: dict[str, str]) -> Q:
 
 
 class ConversationView(APIView):
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in SAFE_METHODS else "write"
+    scope = reading_or("write")
 
     @extend_schema(summary="One conversation", responses=ConversationSerializer)
     def get(self, request: Request, conversation: str) -> Response:

@@ -1,9 +1,10 @@
 """What pages with forms have in common."""
 
 from rest_framework.parsers import FormParser, MultiPartParser
-from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.views import APIView
+
+from conversations.access import reading_or
 
 
 class FormPage(APIView):
@@ -13,8 +14,4 @@ class FormPage(APIView):
     renderer_classes = (TemplateHTMLRenderer,)
     # Forms, and what any other door takes.
     parser_classes = (FormParser, MultiPartParser, *APIView.parser_classes)
-    form_scope = "write"
-
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in SAFE_METHODS else self.form_scope
+    scope = reading_or("write")

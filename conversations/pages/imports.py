@@ -12,7 +12,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from conversations.access import caller_of, job_for, project_for, projects_of
+from conversations.access import caller_of, counted, job_for, project_for, projects_of, reading_or
 from conversations.errors import FileEmpty, FileUnreadable, JobFinished
 from conversations.models import IngestJob, Project
 from conversations.pages.doors import FormPage
@@ -44,11 +44,8 @@ class Row:
 class ImportsPage(FormPage):
     """What has been imported, newest first, and a form for more."""
 
-    form_scope = "ingest"
-
-    @property
-    def throttle_scope(self) -> str | None:
-        return "upload" if self.request.method == "POST" else None
+    scope = reading_or("ingest")
+    throttle_scope = counted("upload", on="POST")
 
     def get(self, request: Request) -> Response:
         return self.shown(request)
@@ -93,7 +90,7 @@ class ImportsPage(FormPage):
 class ImportPage(FormPage):
     """One import, with all that could not be read."""
 
-    form_scope = "ingest"
+    scope = reading_or("ingest")
 
     def get(self, request: Request, job: str) -> Response:
         found = job_for(caller_of(request), job)

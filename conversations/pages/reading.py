@@ -8,14 +8,13 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import FormParser
-from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from conversations.access import caller_of, conversation_for, projects_of
+from conversations.access import caller_of, conversation_for, projects_of, reading_or
 from conversations.api.serializers import ConversationEditSerializer
 from conversations.events import totals_shape
 from conversations.export.formats import FORMATS
@@ -35,9 +34,7 @@ class ConversationPage(APIView):
     # Forms, and what any other door takes.
     parser_classes: Sequence[Any] = (FormParser, *api_settings.DEFAULT_PARSER_CLASSES)
 
-    @property
-    def scope(self) -> str:
-        return "read" if self.request.method in SAFE_METHODS else "write"
+    scope = reading_or("write")
 
     def get(self, request: Request, conversation: str) -> Response:
         caller = caller_of(request)

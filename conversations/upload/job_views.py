@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from conversations.access import caller_of, job_for, project_for
+from conversations.access import caller_of, counted, job_for, project_for
 from conversations.errors import BodyTooLarge
 from conversations.events import job_shape
 from conversations.ingest.views import JSON, NDJSON, media_type_of
@@ -53,9 +53,7 @@ class JobDoor(APIView):
 class JobsView(JobDoor):
     throttle_when_read = True
 
-    @property
-    def throttle_scope(self) -> str | None:
-        return "upload" if self.request.method == "POST" else None
+    throttle_scope = counted("upload", on="POST")
 
     @extend_schema(
         operation_id="api_projects_ingest_jobs_list",

@@ -10,7 +10,7 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from conversations.access import caller_of, project_for, projects_of
+from conversations.access import caller_of, counted, project_for, projects_of, reading_or
 from conversations.models import Project
 from conversations.pages.doors import FormPage
 from workflows import services
@@ -25,11 +25,8 @@ Json = dict[str, Any]
 
 @extend_schema(exclude=True)
 class ProjectPage(FormPage):
-    form_scope = "run"
-
-    @property
-    def throttle_scope(self) -> str | None:
-        return "messages" if self.request.method == "POST" else None
+    scope = reading_or("run")
+    throttle_scope = counted("messages", on="POST")
 
     def get(self, request: Request, project: str | None = None) -> HttpResponseBase:
         # The switcher of projects says which in the query, wherever it stands.
