@@ -1,21 +1,15 @@
 """Every door and every socket, tried by those who may not pass. A new one is found by itself."""
 
 import json
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
-from channels.routing import URLRouter
-from django.apps import apps
 from django.contrib.auth.models import User
-from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver, get_resolver, path
+from django.urls import path
 from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.request import Request
@@ -23,299 +17,39 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agentpipe import routing
-from agentpipe.api.authentication import SocketAuthentication
-from agents import events
-from agents.models import AgentRun
-from conversations import hosting
 from conversations.models import Project
 from conversations.services import make_key
-from streaming.models import Topic
-from streaming.publish import publish, transactional
-from tests.agentpipe.knocking import CSRF_TOKEN, Heard, first_of, knock, signed_in, urlconf_with
-from tests.clients import Api, Socket, started
-from workflows import events as workflow_events
-from workflows.models import WorkflowRun
-
-# In everything that the project holds, and in nothing that is sent to a door.
-MARK = "xyzzy-of-the-tower"
-CONVERSATION = str(uuid4())
-MESSAGE = str(uuid4())
-JOB = "c" + "4" * 24
-CHAT = str(uuid4())
-KEY = "4711"
-AGENT = "ada-at-work"
-QUESTION, ANSWER, RUN = "a" * 24, "b" * 24, "d" * 24
-WORKFLOW, WORKFLOW_RUN = "raise-the-roof", "e" * 24
-
-# A parameter of a path stands for something that exists, or nobody could be refused it. A door
-# with a new kind of parameter has to say here what of the project it opens.
-THINGS = {
-    "project": "tower",
-    "conversation": CONVERSATION,
-    "job": JOB,
-    "user_id": "ada",
-    "chat_id": CHAT,
-    "message_id": QUESTION,
-    "run": RUN,
-    "agent": AGENT,
-    "workflow": WORKFLOW,
-    "workflow_run": WORKFLOW_RUN,
-    "node": "ask",
-    "key": KEY,
-    "username": "mia",
-    "content_type_id": "1",
-    "object_id": "1",
-    "id": "1",
-    "app_label": "conversations",
-    "url": "conversations/",
-    "path": "anything",
-}
-OF_THE_PROJECT = (
+from tests.agentpipe.knocking import Heard, knock, signed_in, urlconf_with
+from tests.agentpipe.marked import (
+    AGENT,
+    CHAT,
     CONVERSATION,
     JOB,
-    CHAT,
+    MARK,
+    OF_THE_PROJECT,
     QUESTION,
     RUN,
-    AGENT,
     WORKFLOW,
     WORKFLOW_RUN,
-    "users/ada",
+    fill_project,
 )
-ASK: dict[str, Any] = {"id": "ask", "kind": "approval", "question": "May it go on?"}
-# What a body must say to get past the reading of it, and to the project.
-BODIES: dict[str, Any] = {
-    "api/ingest": {"type": "conversation.started", "data": started(str(uuid4()))},
-    "api/ingest/batch": [{"type": "conversation.started", "data": started(str(uuid4()))}],
-    "api/projects/<str:project>/keys": {"name": "Taken over"},
-    "api/projects/<str:project>/members/<str:username>": {"role": "owner"},
-    "api/stream-tokens": {"stream": f"conversation:{CONVERSATION}"},
-    "api/chats/<str:chat_id>": {"title": "Taken over"},
-    "api/chats/<str:chat_id>/messages": {"content": "Who is there?"},
-    "api/projects/<str:project>/runs": {"prompt": "Who is there?"},
-    "api/projects/<str:project>/workflows": {"name": "taken-over", "nodes": [ASK]},
-    "api/projects/<str:project>/workflows/<str:workflow>": {"name": WORKFLOW, "nodes": [ASK]},
-    "api/projects/<str:project>/workflow-runs/<str:workflow_run>/rerun": {"node": "ask"},
-    "api/command-center/message": {
-        "agentId": "default",
-        "message": "Who is there?",
-        "conversationId": CHAT,
-    },
-}
-# Open on purpose.
-OPEN = {
-    "api/schema",
-    "api/docs",
-    "healthz",
-    "readyz",
-    "login",
-    "logout",
-    "admin/login/",
-    "admin/logout/",
-    "admin/jsi18n/",
-}
-SAFE = {"GET", "HEAD", "OPTIONS"}
-A_FORM = {"cookie": f"csrftoken={CSRF_TOKEN}", "x-csrftoken": CSRF_TOKEN}
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    route: str
-    method: str
-
-    @property
-    def target(self) -> str:
-        return _filled(self.route)
-
-    @property
-    def is_api(self) -> bool:
-        return self.route.startswith(("api/", "metrics"))
-
-    async def knock(self, **who: Any) -> Heard:
-        # With everything that a form would send: that a token is missing locks no door.
-        headers = {"content-type": "application/json", **A_FORM, **who.pop("headers", {})}
-        said = json.dumps(who.pop("body", BODIES.get(self.route, {}))).encode()
-        body = b"" if self.method in SAFE else said
-        return await knock(
-            f"/{self.target}",
-            method=self.method,
-            query="since=0",
-            headers=headers,
-            body=body,
-            **who,
-        )
-
-
-@dataclass(slots=True)
-class Sockets:
-    """The sockets of a routing, as the application wires them."""
-
-    routes: list[Any] = field(default_factory=lambda: routing.sockets)
-
-    def paths(self) -> list[str]:
-        return [_filled(str(route.pattern) or "api/no-such-socket") for route in self.routes]
-
-    async def open(self, name: str, **who: Any) -> tuple[object, object]:
-        """The first frame or close code; then, of a socket that takes commands, the next."""
-        socket = Socket(f"/{name}?since=0", **who)
-        socket.application = SocketAuthentication(URLRouter(self.routes))
-        async with socket:
-            first = await first_of(socket)
-            if isinstance(first, int):
-                return first, None
-            await socket.send_json_to({"action": "subscribe", "stream": "project:tower"})
-            return first, await first_of(socket)
-
-
-def _filled(route: str) -> str:
-    return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: THINGS[found[1]], route).replace(r"\Z", "")
-
-
-def doors(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[Door]:
-    for entry in (resolver or get_resolver()).url_patterns:
-        route = f"{prefix}{entry.pattern}"
-        if isinstance(entry, URLResolver):
-            yield from doors(entry, route)
-        else:
-            # Written as regular expressions by the admin: ^(?P<app_label>auth|conversations)/$
-            route = re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", route).replace("^", "").replace("$", "")
-            for method in _methods(entry):
-                yield Door(route, method)
-
-
-def _methods(pattern: URLPattern) -> list[str]:
-    view = getattr(pattern.callback, "cls", None) or getattr(pattern.callback, "view_class", None)
-    if view is None:
-        return ["GET", "POST"]
-    # Where GET is answered so is HEAD, unless the view leaves it out.
-    names = [name for name in view.http_method_names if hasattr(view, name) or name == "head"]
-    return [name.upper() for name in names if name != "head" or "get" in names]
-
-
-Complaint = str
-
-
-def is_refusal(door: Door, heard: Heard) -> bool:
-    """Nobody is anybody: told to say who they are."""
-    if door.is_api:
-        return heard.status == 401
-    login = ("/login?", "/admin/login/?")
-    return heard.status == 302 and heard.headers["location"].startswith(login)
-
-
-def is_blind(door: Door, heard: Heard) -> bool:
-    """The project is not there, or the door is not for this caller, or there is nothing."""
-    if not door.is_api and not door.route.startswith("admin/"):
-        return heard.status in {200, 302, 400, 404}
-    return heard.status < 400 or heard.status in {400, 401, 403, 404}
-
-
-def is_of_the_admin(door: Door) -> bool:
-    """One table's pages stand for the others' where a key is tried: no page reads any."""
-    return door.route.startswith("admin/") and "/project/" not in door.route
-
-
-async def tried(
-    is_fine: Callable[[Door, Heard], bool],
-    *,
-    but: Callable[[Door], bool] = lambda door: False,
-    **who: Any,
-) -> tuple[list[Complaint], list[Door]]:
-    """Try every closed door; say which answered wrongly or with something of the project."""
-    complaints = []
-    closed = [door for door in doors() if door.route not in OPEN and not but(door)]
-    before = await held()
-    for door in closed:
-        heard = await door.knock(**who)
-        if not is_fine(door, heard) or MARK.encode() in heard.body:
-            complaints.append(f"{door.method} {door.route}: {heard.status} {heard.body[:200]!r}")
-    if await held() != before:
-        complaints.append("what the project holds was changed")
-    return complaints, closed
-
-
-async def held() -> str:
-    found: str = await database_sync_to_async(_held)()
-    return found
-
-
-def _held() -> str:
-    """Every row of the project, of whatever table; of keys their use is none of its content."""
-    tower = Project.objects.get(slug="tower")
-    tables: dict[str, Any] = {}
-    for model in apps.get_models():
-        fields = {field.name for field in model._meta.get_fields()}
-        if "project" in fields:
-            rows = model._default_manager.filter(project=tower).order_by("pk")
-            tables[model.__name__] = [{**row, "last_used_at": None} for row in rows.values()]
-    assert {"Conversation", "Message", "RawEvent"} <= {name for name in tables if tables[name]}
-    tables["Topic"] = list(Topic.objects.filter(name=tower.topic).values())
-    return json.dumps(tables, cls=DjangoJSONEncoder, default=repr)
+from tests.agentpipe.walking import (
+    Door,
+    Sockets,
+    doors,
+    is_blind,
+    is_of_the_admin,
+    is_refusal,
+    sockets_open_to,
+    tried,
+)
+from tests.clients import Api
 
 
 @pytest.fixture(autouse=True)
 async def _full_project(api: Api, settings: Settings) -> None:
-    """A project in which every kind of thing bears the mark."""
     settings.STREAM_HEARTBEAT_S = 0.05
-    await api.start(
-        CONVERSATION,
-        initial_prompt=MARK,
-        metadata={"mark": MARK},
-        participants=[{"agent_id": MARK, "agent_type": MARK, "name": MARK, "prompt": MARK}],
-    )
-    await api.say(CONVERSATION, MARK, message_id=MESSAGE, agent_name=MARK, model=MARK)
-    entry = {"conversation_id": CONVERSATION, "level": "system", "content": MARK}
-    assert (await api.ingest("log.entry", entry)).status_code == 200
-    await database_sync_to_async(_import)()
-
-
-def _import() -> None:
-    project = Project.objects.get(slug="tower")
-    project.ingest_jobs.create(public_id=JOB, errors=[{"line": 1, "error": MARK}])
-    project.keys.create(pk=KEY, name=MARK, digest="of-the-tests")
-    project.progress.create(agent_id=AGENT, status=MARK)
-    project.members.add(User.objects.create_user("mia"))
-    _chat_in(project)
-    _workflow_in(project)
-
-
-@transactional
-def _workflow_in(project: Project) -> None:
-    definition = {"name": WORKFLOW, "description": MARK, "nodes": [ASK]}
-    workflow = project.workflows.create(
-        name=WORKFLOW, title=MARK, description=MARK, definition=definition
-    )
-    run = project.workflow_runs.create(
-        public_id=WORKFLOW_RUN,
-        workflow=workflow,
-        workflow_name=WORKFLOW,
-        definition=definition,
-        started_by=MARK,
-        status=WorkflowRun.Status.WAITING,
-    )
-    state = run.nodes.create(node_id="ask", kind="approval", summary=MARK, state="waiting")
-    publish(workflow_events.node_updated(run, state), run.topic)
-
-
-@transactional
-def _chat_in(project: Project) -> None:
-    person = project.people.create(user_id="ada", name=MARK)
-    conversation = hosting.open_chat(project, public_id=CHAT, name=MARK)
-    person.chats.create(conversation=conversation, agent_id="guide")
-    speaker = hosting.Speaker(agent_id="ada", agent_type=MARK, agent_name=MARK)
-    question = hosting.add_question(
-        conversation, public_id=QUESTION, asker=speaker, content=MARK, metadata={}
-    )
-    answer = hosting.add_answer(conversation, public_id=ANSWER, answerer=speaker)
-    run = project.runs.create(
-        public_id=RUN,
-        conversation=conversation,
-        question=question,
-        answer=answer,
-        agent_id="guide",
-        prompt=MARK,
-        status=AgentRun.Status.RUNNING,
-    )
-    publish(events.content(MARK), run.topic)
+    await fill_project(api)
 
 
 @pytest.fixture
@@ -472,21 +206,6 @@ async def test_no_socket_leads_a_foreigner_to_the_project(
     caller = await caller_as(who, charlie, other_key)
 
     assert await sockets_open_to(Sockets(), caller) == []
-
-
-async def sockets_open_to(sockets: Sockets, caller: dict[str, Any]) -> list[str]:
-    leading = []
-    for name in sockets.paths():
-        first, second = await sockets.open(name, **caller)
-        takes_commands = isinstance(first, dict) and first.get("lastEventId", "") is None
-        if takes_commands:
-            assert isinstance(second, dict)
-            is_closed = second.get("code") == "no_such_stream"
-        else:
-            is_closed = first == 4404
-        if not is_closed:
-            leading.append(name)
-    return leading
 
 
 # Whether the walk would see it
