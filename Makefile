@@ -53,7 +53,7 @@ check: house lint types test ## all of the above, as CI does
 
 faults: .venv/synced ## run the long forms of the fault tests
 	AGENTPIPE_FAULTS=long $(IN) -m pytest tests/faults tests/agentpipe/test_nonsense.py \
-		tests/conversations/test_export_round_trip.py $(ARGS)
+		tests/agentpipe/test_nonsense_sockets.py tests/conversations/test_export_round_trip.py $(ARGS)
 
 bench: .venv/synced ## measure all and write benchmarks/RESULTS.md (BENCH=fanout for one, ARGS=--quick)
 	@$(UV) sync --locked --quiet --group bench --python .uv/bin/python

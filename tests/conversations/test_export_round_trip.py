@@ -15,7 +15,7 @@ from conversations.export import reading
 from conversations.ingest.receive import receive
 from conversations.models import Project
 from conversations.services import make_key
-from tests.agentpipe.test_nonsense import generated
+from tests.agentpipe.nonsense import generated
 from tests.clients import Api, Json
 from tests.conversations.exported import exported
 from tests.conversations.test_upload import session
