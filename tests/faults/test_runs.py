@@ -4,7 +4,6 @@ The short form runs in `make test`; `make faults` runs the long one (AGENTPIPE_F
 """
 
 import asyncio
-import json
 import logging
 import os
 import random
@@ -12,23 +11,31 @@ import signal
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import httpx
-import psycopg
 import pytest
-from websockets.asyncio.client import connect
 
 from agentpipe.embedded import address
 from tests.agents.chatting import kinds, said
 from tests.clients import Json
-from tests.prepared import Prepared
-from tests.servers import Forked, Running, Server, environment
-from tests.services import GivenRedis, RedisServer, free_port, url_of
-from tests.vendors import Answer, FakeVendors, Text, ToolUse
+from tests.faults.questions import (
+    ENDED_WITHIN_S,
+    INPUT_TOKENS,
+    PARTS,
+    Asked,
+    Given,
+    at_length,
+    by_socket,
+    by_sse,
+    modelled,
+    number_of,
+    scripted,
+)
+from tests.faults.site import Site
+from tests.servers import Server
+from tests.services import GivenRedis, RedisServer, url_of
+from tests.vendors import FakeVendors
 
 IS_LONG = os.environ.get("AGENTPIPE_FAULTS") == "long"
 # Each kill comes at another moment of each of the runs, and all of them at the same in every run.
@@ -37,149 +44,17 @@ KILLS = 5 if IS_LONG else 1
 KILLS_OF_WORKERS = 20 if IS_LONG else 1
 LASTS_S = 2.5
 PIECES = 1_500 if IS_LONG else 250
-PARTS = 3
-INPUT_TOKENS = 25
 APART_S = 0.7
 TAKEN_OVER_WITHIN_S = 120
 # What is promised where a worker was killed, of a machine that has the time: the long form wants
 # one. That nobody waits for longer by design, tests/agentpipe/test_rescue.py shows.
 PROMISED_S = 15 if IS_LONG else TAKEN_OVER_WITHIN_S
-ENDED_WITHIN_S = 300
 # A worker that stops gives its jobs some seconds to end by themselves.
 OUTLASTS_A_STOP_MS = 4_000
 
 pytestmark = [pytest.mark.timeout(1_200 if IS_LONG else 600), pytest.mark.processes]
 
 logger = logging.getLogger(__name__)
-
-# What tools really did, whoever says so.
-NOTED = """
-CREATE TABLE written (run_id bigint, path text);
-CREATE FUNCTION note_writing() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN INSERT INTO written VALUES (NEW.run_id, NEW.path); RETURN NULL; END $$;
-CREATE TRIGGER note_writing AFTER INSERT OR UPDATE ON agents_runfile
-FOR EACH ROW EXECUTE FUNCTION note_writing();
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """A question, and what must come of it."""
-
-    agent_id: str
-    content: str
-    text: str
-    input_tokens: int
-    cost: Decimal | None
-    script: list[Json] = field(default_factory=list)
-
-
-def scripted(*, tool_ms: int = 100) -> Given:
-    script: list[Json] = []
-    for part in range(PARTS):
-        script += [
-            {"say": saying(part), "pieces": 25, "every_ms": 20},
-            {
-                "tool": "write_file",
-                "args": {"path": f"{part}.txt", "content": "stone"},
-                "ms": tool_ms,
-            },
-            {"usage": {"input_tokens": 10, "output_tokens": 5, "cost": "0.001"}},
-        ]
-    return Given(
-        agent_id="scripted",
-        content="Build",
-        text="".join(map(saying, range(PARTS))),
-        input_tokens=10 * PARTS,
-        cost=Decimal("0.001") * PARTS,
-        script=script,
-    )
-
-
-def modelled(agent_id: str, vendors: FakeVendors) -> Given:
-    answers = [
-        Answer(
-            input_tokens=INPUT_TOKENS,
-            pieces=(
-                Text(text=saying(part), each=8, pace_s=0.03),
-                ToolUse(
-                    id=f"call-{part}",
-                    name="write_file",
-                    arguments={"path": f"{part}.txt", "content": "stone"},
-                ),
-            ),
-        )
-        for part in range(PARTS)
-    ]
-    last = Answer(input_tokens=INPUT_TOKENS, pieces=(Text(text="It stands."),))
-    vendors.when("Build a tower", *answers, last)
-    return Given(
-        agent_id=agent_id,
-        content="Build a tower",
-        text="".join(map(saying, range(PARTS))) + "It stands.",
-        input_tokens=(PARTS + 1) * INPUT_TOKENS,
-        cost=None,
-    )
-
-
-def saying(part: int) -> str:
-    return "".join(f"stone {part}.{number} " for number in range(25))
-
-
-def at_length() -> Given:
-    """Long enough for whoever comes late, and for whoever goes every second."""
-    text = "".join(f"stone {number} " for number in range(PIECES))
-    return Given(
-        agent_id="scripted",
-        content="Build",
-        text=text,
-        input_tokens=0,
-        cost=Decimal(0),
-        script=[{"say": text, "pieces": PIECES, "every_ms": 20}],
-    )
-
-
-class Site:
-    """One web server and its database, and the workers beside it."""
-
-    def __init__(self, folder: Path, database_url: str, **variables: str) -> None:
-        self.folder = folder
-        self.database_url = database_url
-        self.chance = random.Random(5)
-        self.command = Prepared(
-            environment(folder / "files", AGENTPIPE_RATE_MESSAGES="0", **variables)
-        )
-        self.port = free_port()
-        self.web: Running | None = None
-        self.workers: list[Running] = []
-
-    def open(self, *options: str) -> None:
-        """The web server, with these options of `up`; again, after it was killed."""
-        self.web = self._run(*options, port=self.port)
-        self.web.await_ready()
-
-    def add_worker(self) -> Running:
-        worker = self._run(port=free_port())
-        self.workers.append(worker)
-        worker.await_ready()
-        return worker
-
-    def close(self) -> None:
-        for running in [*self.workers, *([self.web] if self.web else [])]:
-            if running.process.poll() is None:
-                running.stop()
-        self.command.stop()
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.database_url) as connection:
-            return connection.execute(query.encode()).fetchall()
-
-    def note_writing(self) -> None:
-        with psycopg.connect(self.database_url, autocommit=True) as connection:
-            connection.execute(NOTED.encode())
-
-    def _run(self, *options: str, port: int) -> Running:
-        return Forked(self.command, self.folder / "files", *options, port=port)
 
 
 @pytest.fixture
@@ -208,148 +83,6 @@ def site(
     yield site
     site.close()
     server.discard()
-
-
-class Asked:
-    """A question to a site, and everything that one follower hears of the answer."""
-
-    def __init__(self, site: Site, given: Given, client: httpx.AsyncClient) -> None:
-        self.site = site
-        self.given = given
-        self.client = client
-        self.steps: list[Json] = []
-
-    async def ask(self) -> None:
-        opened = await self.client.post(
-            "/api/users/ada/chats", json={"title": "Towers", "agent_id": self.given.agent_id}
-        )
-        self.chat = opened.json()["chat_id"]
-        metadata = {"script": self.given.script} if self.given.script else {}
-        answer = await self.client.post(
-            f"/api/chats/{self.chat}/messages",
-            json={"content": self.given.content, "metadata": metadata},
-        )
-        assert answer.status_code == 201, answer.text
-        self.address = answer.json()["stream_url"]
-        self.message_id = answer.json()["message_id"]
-        self.following = asyncio.create_task(self._follow())
-
-    @property
-    def run_id(self) -> str:
-        (run_id,) = {step["run_id"] for step in self.steps if step["type"] == "start"}
-        assert isinstance(run_id, str)
-        return run_id
-
-    async def ended(self) -> list[Json]:
-        async with asyncio.timeout(ENDED_WITHIN_S):
-            await self.following
-        return self.steps
-
-    async def get(self, path: str) -> Any:
-        """Ask again where it says so: connections of a database that was killed are found late."""
-        async with asyncio.timeout(ENDED_WITHIN_S):
-            while (answer := await self.client.get(path)).status_code == 503:  # noqa: ASYNC110
-                await asyncio.sleep(0.2)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    async def _follow(self) -> None:
-        while not self.steps or self.steps[-1]["type"] != "end":
-            try:
-                await _by_sse(self, self.steps)
-            except httpx.TransportError:
-                await asyncio.sleep(0.2)  # the server is gone, and comes back
-
-
-async def among_faults(
-    site: Site, given: Sequence[Given], fault: Callable[[], Awaitable[None]]
-) -> None:
-    """Ask one after the other, so that a fault finds each of them somewhere else; then look."""
-    chance = site.chance
-    url = f"http://127.0.0.1:{site.port}"
-    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
-        asked = [Asked(site, one, client) for one in given]
-        for one in asked:
-            await one.ask()
-            await asyncio.sleep(APART_S * chance.uniform(0.5, 1.5))
-        if IS_LONG:
-            await asyncio.sleep(chance.uniform(0, LASTS_S))
-        await fault()
-        for one in asked:
-            await one.ended()
-        for one in asked:
-            await check(one)
-
-
-async def check(asked: Asked) -> None:
-    """Told without a hole, whole, and every tool used but once."""
-    steps, given = asked.steps, asked.given
-    stored = await asked.get(f"/api/messages/{asked.message_id}/events")
-    assert steps == stored
-    assert [number_of(step) for step in steps] == list(range(1, len(steps) + 1))
-    messages = (await asked.get(f"/api/chats/{asked.chat}/messages"))["items"]
-    assert messages[-1]["status"] == "completed", steps[-2:]
-    assert said(steps) == messages[-1]["content"] == given.text
-    assert [kinds(steps)[0], steps[-1]["type"]] == ["start", "end"]
-    check_tools(asked)
-    check_usage(asked)
-
-
-def check_usage(asked: Asked) -> None:
-    """What a model had begun to answer is counted, and so is that it was asked once more."""
-    usage, given = asked.steps[-1]["usage"], asked.given
-    ((epoch,),) = asked.site.rows(
-        f"SELECT epoch FROM agents_agentrun WHERE public_id = '{asked.run_id}'"
-    )
-    if given.cost is None:
-        more = usage["input_tokens"] - given.input_tokens
-        # A worker that stops may cut off what the vendor has not counted yet.
-        counted = range(0, INPUT_TOKENS * epoch, INPUT_TOKENS)
-        assert more in counted or (usage["is_estimated"] and more > 0)
-    else:
-        assert usage["input_tokens"] == given.input_tokens
-        assert usage["cost"] == float(given.cost)
-
-
-def check_tools(asked: Asked) -> None:
-    begun = asked.site.rows(
-        "SELECT s.arguments->>'path', s.times_begun, (SELECT count(*) FROM written w"
-        " WHERE w.run_id = r.id AND w.path = s.arguments->>'path') FROM agents_agentstep s"
-        f" JOIN agents_agentrun r ON r.id = s.run_id WHERE r.public_id = '{asked.run_id}'"
-    )
-    assert sorted(path for path, _, _ in begun) == [f"{part}.txt" for part in range(PARTS)]
-    again = [step for step in asked.steps if "is run once more" in step.get("text", "")]
-    assert len(again) == sum(times - 1 for _, times, _ in begun)
-    for _, times, written in begun:
-        assert 1 <= written <= times
-    for kind in ("tool_start", "tool_end"):
-        assert sum(step["type"] == kind for step in asked.steps) == PARTS
-
-
-def number_of(step: Json) -> int:
-    return int(step["id"].split("_")[1])
-
-
-def all_kinds(vendors: FakeVendors) -> list[Given]:
-    kinds = [scripted(), modelled("claude", vendors), modelled("gpt", vendors)]
-    return [kinds[number % len(kinds)] for number in range(RUNS)]
-
-
-async def taken_over(
-    site: Site, killed_at: float, *, within_s: float = TAKEN_OVER_WITHIN_S
-) -> None:
-    """Wait until the last of the runs goes on that a dead worker had."""
-    query = "SELECT id, epoch FROM agents_agentrun WHERE status IN ('queued', 'running')"
-    waiting = dict(site.rows(query))
-    while True:
-        now = dict(site.rows(query))
-        waiting = {run: epoch for run, epoch in waiting.items() if now.get(run) == epoch}
-        after_s = time.monotonic() - killed_at
-        if not waiting:
-            logger.info("taken over after %.1f s", after_s)
-            return
-        assert after_s < within_s, waiting
-        await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("demand", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
@@ -452,7 +185,7 @@ async def test_five_who_follow_end_with_the_same(site: Site) -> None:
     chance = random.Random(6)
     url = f"http://127.0.0.1:{site.port}"
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
-        asked = Asked(site, at_length(), client)
+        asked = Asked(site, at_length(PIECES), client)
         await asked.ask()
         async with asyncio.timeout(ENDED_WITHIN_S):
             followers = [
@@ -465,11 +198,53 @@ async def test_five_who_follow_end_with_the_same(site: Site) -> None:
     assert set(texts) == {messages[-1]["content"]} == {asked.given.text}
 
 
+async def among_faults(
+    site: Site, given: Sequence[Given], fault: Callable[[], Awaitable[None]]
+) -> None:
+    """Ask one after the other, so that a fault finds each of them somewhere else; then look."""
+    chance = site.chance
+    url = f"http://127.0.0.1:{site.port}"
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+        asked = [Asked(site, one, client) for one in given]
+        for one in asked:
+            await one.ask()
+            await asyncio.sleep(APART_S * chance.uniform(0.5, 1.5))
+        if IS_LONG:
+            await asyncio.sleep(chance.uniform(0, LASTS_S))
+        await fault()
+        for one in asked:
+            await one.ended()
+        for one in asked:
+            await check(one)
+
+
+def all_kinds(vendors: FakeVendors) -> list[Given]:
+    kinds = [scripted(), modelled("claude", vendors), modelled("gpt", vendors)]
+    return [kinds[number % len(kinds)] for number in range(RUNS)]
+
+
+async def taken_over(
+    site: Site, killed_at: float, *, within_s: float = TAKEN_OVER_WITHIN_S
+) -> None:
+    """Wait until the last of the runs goes on that a dead worker had."""
+    query = "SELECT id, epoch FROM agents_agentrun WHERE status IN ('queued', 'running')"
+    waiting = dict(site.rows(query))
+    while True:
+        now = dict(site.rows(query))
+        waiting = {run: epoch for run, epoch in waiting.items() if now.get(run) == epoch}
+        after_s = time.monotonic() - killed_at
+        if not waiting:
+            logger.info("taken over after %.1f s", after_s)
+            return
+        assert after_s < within_s, waiting
+        await asyncio.sleep(0.05)
+
+
 async def heard(asked: Asked, number: int, *, after_s: float) -> str:
     """By a socket or by SSE, from the beginning; the first two leave every second and come back."""
     await asyncio.sleep(after_s)
     steps: list[Json] = []
-    follow = _by_socket if number % 2 else _by_sse
+    follow = by_socket if number % 2 else by_sse
     visits = 0
     while not steps or steps[-1]["type"] != "end":
         visits += 1
@@ -483,23 +258,46 @@ async def heard(asked: Asked, number: int, *, after_s: float) -> str:
     return said(steps)
 
 
-async def _by_sse(asked: Asked, steps: list[Json]) -> None:
-    headers = {"Last-Event-ID": steps[-1]["id"]} if steps else {}
-    async with asked.client.stream("GET", asked.address, headers=headers) as answer:
-        async for line in answer.aiter_lines():
-            if line.startswith("data: "):
-                steps.append(json.loads(line[6:]))  # noqa: PERF401 - it may end at any of them
+async def check(asked: Asked) -> None:
+    """Told without a hole, whole, and every tool used but once."""
+    steps, given = asked.steps, asked.given
+    stored = await asked.get(f"/api/messages/{asked.message_id}/events")
+    assert steps == stored
+    assert [number_of(step) for step in steps] == list(range(1, len(steps) + 1))
+    messages = (await asked.get(f"/api/chats/{asked.chat}/messages"))["items"]
+    assert messages[-1]["status"] == "completed", steps[-2:]
+    assert said(steps) == messages[-1]["content"] == given.text
+    assert [kinds(steps)[0], steps[-1]["type"]] == ["start", "end"]
+    check_tools(asked)
+    check_usage(asked)
 
 
-async def _by_socket(asked: Asked, steps: list[Json]) -> None:
-    async with connect(f"ws://127.0.0.1:{asked.site.port}/api/stream") as socket:
-        since = steps[-1]["id"] if steps else "0"
-        wanted = {"stream": f"message:{asked.message_id}", "since": since}
-        await socket.send(json.dumps({"action": "subscribe", **wanted}))
-        async for text in socket:
-            frame = json.loads(text)
-            assert frame["type"] != "error", frame
-            if "seq" in frame:
-                steps.append(frame)
-                if frame["type"] == "end":
-                    return
+def check_usage(asked: Asked) -> None:
+    """What a model had begun to answer is counted, and so is that it was asked once more."""
+    usage, given = asked.steps[-1]["usage"], asked.given
+    ((epoch,),) = asked.site.rows(
+        f"SELECT epoch FROM agents_agentrun WHERE public_id = '{asked.run_id}'"
+    )
+    if given.cost is None:
+        more = usage["input_tokens"] - given.input_tokens
+        # A worker that stops may cut off what the vendor has not counted yet.
+        counted = range(0, INPUT_TOKENS * epoch, INPUT_TOKENS)
+        assert more in counted or (usage["is_estimated"] and more > 0)
+    else:
+        assert usage["input_tokens"] == given.input_tokens
+        assert usage["cost"] == float(given.cost)
+
+
+def check_tools(asked: Asked) -> None:
+    begun = asked.site.rows(
+        "SELECT s.arguments->>'path', s.times_begun, (SELECT count(*) FROM written w"
+        " WHERE w.run_id = r.id AND w.path = s.arguments->>'path') FROM agents_agentstep s"
+        f" JOIN agents_agentrun r ON r.id = s.run_id WHERE r.public_id = '{asked.run_id}'"
+    )
+    assert sorted(path for path, _, _ in begun) == [f"{part}.txt" for part in range(PARTS)]
+    again = [step for step in asked.steps if "is run once more" in step.get("text", "")]
+    assert len(again) == sum(times - 1 for _, times, _ in begun)
+    for _, times, written in begun:
+        assert 1 <= written <= times
+    for kind in ("tool_start", "tool_end"):
+        assert sum(step["type"] == kind for step in asked.steps) == PARTS

@@ -21,7 +21,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from tests.clients import Json, eventually
-from tests.faults.test_runs import Site
+from tests.faults.site import Site
 from tests.faults.tools import TABLES
 from tests.servers import Server
 from tests.services import GivenRedis, RedisServer
