@@ -6,8 +6,10 @@ It shows what the line in front of that door is worth: everything else is as it 
 import os
 
 import django
-from channels.db import database_sync_to_async
 from django.core.management import execute_from_command_line
+
+# As many as the server has to its database.
+CONNECTIONS = 20
 
 
 def main() -> None:
@@ -20,15 +22,9 @@ def main() -> None:
 def _write_each_alone() -> None:
     from agentpipe.api import ingest_door
 
-    write = database_sync_to_async(ingest_door._write, thread_sensitive=False)
-
-    class NoLine(ingest_door.Line):
-        async def wait_for(self, knock: ingest_door.Knock) -> ingest_door.Reply | None:
-            replies: list[ingest_door.Reply | None] = await write([knock])
-            return replies[0]
-
-    # The door asks for its line when it is made, and that is when the server starts.
-    ingest_door.Line = NoLine  # type: ignore[misc]
+    # The door makes its lines when it is made, and that is when the server starts.
+    ingest_door.MOST_TOGETHER = 1
+    ingest_door.MOST_WRITING = CONNECTIONS
 
 
 if __name__ == "__main__":

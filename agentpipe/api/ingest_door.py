@@ -1,21 +1,17 @@
-"""The short way in for single events: what is plainly fine needs no Django request around it.
+"""The short way in for events: what is plainly fine needs no Django request around it.
 
-Requests wait in line while the ones before them are written, and are then written together: the
-busier it is, the more of them share a transaction. Whatever is out of the ordinary goes the long
-way instead, to the view of the same address, which has an answer to everything.
+Single events wait in line while the ones before them are written, and are then written together:
+the busier it is, the more of them share a transaction. A batch is a transaction by itself.
+Whatever is out of the ordinary goes the long way instead, to the view of the same address, which
+has an answer to everything.
 """
 
-import asyncio
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextvars import Context
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import structlog
-from channels.db import database_sync_to_async
 from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -23,55 +19,44 @@ from django.http.request import split_domain_port, validate_host
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 from prometheus_client import Gauge
+from pydantic_core import to_json
 
 from agentpipe.api.authentication import Refused, Visit, caller_by_key
 from agentpipe.api.body import Application
+from agentpipe.api.ingest_line import Knock, Line, Reply
 from agentpipe.api.throttling import Rate, rate_of
 from conversations.access import Caller
+from conversations.errors import BodyTooLarge
+from conversations.ingest.batches import read_batch, receive_batch
 from conversations.ingest.dispatch import is_snake
 from conversations.ingest.reading import InvalidJSON, read_json
 from conversations.ingest.receive import receive
 from conversations.models import Scope
 from streaming import tracing
 
-PATH = "/api/ingest"
-MOST_WAITING = 2_000
+EVENT = "/api/ingest"
+BATCH = "/api/ingest/batch"
+# A body is held in memory before anybody knows whose it is. Larger batches go the long way.
+LARGEST = {EVENT: settings.BODY_LIMIT, BATCH: 2 * 1024 * 1024}
+MOST_TOGETHER = 256
 # While one transaction is on its way to the disk, the next is made ready.
 MOST_WRITING = 2
-# What is written together: so many events, and about so many bytes.
-MOST_TOGETHER = 256
-MOST_BYTES_TOGETHER = 8 * 1024 * 1024
-BUSY = {"error": "Too many events are waiting to be written, try again"}
-RETRY_AFTER_S = 1
-WAITING = Gauge("agentpipe_ingest_waiting", "Events in line for the transaction after this one.")
-
-logger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Knock:
-    """A request whose headers are plain, and its whole body."""
-
-    visit: Visit
-    idempotency_key: str | None
-    body: bytes
-    trace: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    status: int
-    body: dict[str, Any]
-    headers: dict[str, str]
+MOST_WRITING_BATCHES = 3
+WAITING = Gauge("agentpipe_ingest_waiting", "Requests in line for a transaction after this one.")
 
 
 class IngestDoor:
     def __init__(self, application: Application) -> None:
         self.application = application
-        self.line = Line()
+        self.lines = {
+            EVENT: Line(write_events, most_together=MOST_TOGETHER, most_writing=MOST_WRITING),
+            BATCH: Line(write_batch, most_together=1, most_writing=MOST_WRITING_BATCHES),
+        }
+        # Asked when the metrics are.
+        WAITING.set_function(lambda: sum(len(line.waiting) for line in self.lines.values()))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        headers = _plain_headers(scope)
+        headers = _plain_headers(scope) if scope["path"] in self.lines else None
         if headers is None:
             await self.application(scope, receive, send)
             return
@@ -82,63 +67,14 @@ class IngestDoor:
             body=b"".join(message.get("body", b"") for message in heard),
             trace=tracing.here(),
         )
-        reply = await self.line.wait_for(knock)
+        reply = await self.lines[scope["path"]].wait_for(knock)
         if reply is None:
             await self.application(scope, _heard_again(heard, receive), send)
         else:
             await _send(reply, send)
 
 
-class Line:
-    """The requests that wait; tasks that write all of them are there as long as any do."""
-
-    def __init__(self) -> None:
-        self.waiting: list[tuple[Knock, asyncio.Future[Reply | None]]] = []
-        self.writing: set[asyncio.Task[None]] = set()
-        # Asked when the metrics are.
-        WAITING.set_function(lambda: len(self.waiting))
-
-    async def wait_for(self, knock: Knock) -> Reply | None:
-        """The answer; None where Django is to be asked for it."""
-        if len(self.waiting) >= MOST_WAITING:
-            return Reply(status=503, body=BUSY, headers={"Retry-After": str(RETRY_AFTER_S)})
-        place: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
-        self.waiting.append((knock, place))
-        if len(self.writing) < MOST_WRITING:
-            # Not in the name of the one who came first.
-            writing = asyncio.create_task(self._write(), context=Context())
-            self.writing.add(writing)
-            writing.add_done_callback(self.writing.discard)
-        return await place
-
-    async def _write(self) -> None:
-        write = database_sync_to_async(_write, thread_sensitive=False)
-        while self.waiting:
-            together = self._next()
-            replies: Sequence[Reply | None] = [None] * len(together)
-            try:
-                knocks = [knock for knock, _ in together]
-                with tracing.span("write", after=[knock.trace for knock in knocks]):
-                    replies = await write(knocks)
-            except Exception:
-                # Each is tried again by itself: what is wrong with one is not its neighbours'.
-                logger.warning("ingest.not_together", requests=len(together), exc_info=True)
-            for (_, place), reply in zip(together, replies, strict=True):
-                if not place.done():
-                    place.set_result(reply)
-
-    def _next(self) -> list[tuple[Knock, asyncio.Future[Reply | None]]]:
-        size = count = 0
-        for knock, _ in self.waiting[:MOST_TOGETHER]:
-            size += len(knock.body)
-            if count and size > MOST_BYTES_TOGETHER:
-                break
-            count += 1
-        together, self.waiting = self.waiting[:count], self.waiting[count:]
-        return together
-
-
-def _write(knocks: Sequence[Knock]) -> list[Reply | None]:
+def write_events(knocks: Sequence[Knock]) -> list[Reply | None]:
     replies: list[Reply | None] = [None] * len(knocks)
     visits = {knock.visit.headers["authorization"]: knock.visit for knock in knocks}
     callers = {key: _caller(visit) for key, visit in visits.items()}
@@ -147,7 +83,7 @@ def _write(knocks: Sequence[Knock]) -> list[Reply | None]:
         for place, knock in enumerate(knocks)
         if (ask := _ask(place, knock, callers[knock.visit.headers["authorization"]]))
     ]
-    headers = _spend(asked)
+    headers = _spend(Counter(ask.rate for ask in asked))
     admitted: dict[int, list[_Ask]] = {}
     for ask in asked:
         if ask.rate in headers:
@@ -163,6 +99,23 @@ def _write(knocks: Sequence[Knock]) -> list[Reply | None]:
                 status=answer.status, body=answer.body, headers=headers[ask.rate]
             )
     return replies
+
+
+def write_batch(knocks: Sequence[Knock]) -> list[Reply | None]:
+    [knock] = knocks
+    caller = _caller(knock.visit)
+    if caller is None:
+        return [None]
+    try:
+        events = read_batch(knock.body)
+    except (InvalidJSON, BodyTooLarge):
+        return [None]
+    rate = rate_of("ingest", caller)
+    headers = _spend(Counter([rate])).get(rate)
+    if headers is None:
+        return [None]
+    body = receive_batch(events, project=caller.project, key=knock.idempotency_key)
+    return [Reply(status=200, body=body, headers=headers)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,12 +147,11 @@ def _ask(place: int, knock: Knock, caller: Caller | None) -> _Ask | None:
     return _Ask(place=place, event=event, caller=caller, rate=rate)
 
 
-def _spend(asks: Sequence[_Ask]) -> dict[Rate | None, dict[str, str]]:
-    """The headers of the rates that allow all that was asked of them together.
+def _spend(together: Counter[Rate | None]) -> dict[Rate | None, dict[str, str]]:
+    """The headers of the rates that allow all that is asked of them together.
 
     Where that is too much for one, the view says who still has a place.
     """
-    together = Counter(ask.rate for ask in asks)
     return {
         rate: rate.headers() if rate else {}
         for rate, times in together.items()
@@ -209,7 +161,7 @@ def _spend(asks: Sequence[_Ask]) -> dict[Rate | None, dict[str, str]]:
 
 def _plain_headers(scope: Any) -> dict[str, str] | None:
     """The headers by name where nothing about the request is out of the ordinary, else None."""
-    if scope["method"] != "POST" or scope["path"] != PATH:
+    if scope["method"] != "POST":
         return None
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     length = headers.get("content-length", "")
@@ -220,7 +172,7 @@ def _plain_headers(scope: Any) -> dict[str, str] | None:
         and "content-encoding" not in headers
         and headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
         and length.isdigit()
-        and int(length) <= settings.BODY_LIMIT
+        and int(length) <= LARGEST[scope["path"]]
         and validate_host(split_domain_port(headers.get("host", ""))[0], settings.ALLOWED_HOSTS)
     )
     return headers if is_plain else None
@@ -246,7 +198,7 @@ def _heard_again(heard: Sequence[Any], receive: Any) -> Any:
 
 
 async def _send(reply: Reply, send: Any) -> None:
-    body = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
+    body = to_json(reply.body)
     headers = {**_common_headers(), **reply.headers, "Content-Length": str(len(body))}
     await send(
         {

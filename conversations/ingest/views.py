@@ -12,13 +12,13 @@ from rest_framework.views import APIView
 
 from conversations.access import caller_of
 from conversations.errors import BodyTooLarge
-from conversations.ingest.dispatch import Answer, is_snake
-from conversations.ingest.reading import InvalidJSON, read_items, read_json
+from conversations.ingest.batches import read_batch, receive_batch
+from conversations.ingest.dispatch import is_snake
+from conversations.ingest.reading import InvalidJSON, read_json
 from conversations.ingest.receive import receive
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
-MOST_EVENTS = 1_000
 
 
 class IngestDoor(APIView):
@@ -80,52 +80,15 @@ class IngestBatchView(IngestDoor):
     def post(self, request: Request) -> Response:
         body = self.body_of(request)
         self.spend(request, "ingest")
-        events = _lines(body) if media_type_of(request) == NDJSON else read_items(body)
-        if len(events) > MOST_EVENTS:
-            raise BodyTooLarge(f"A batch has at most {MOST_EVENTS} events")
-        answers = self._receive(request, events)
-        accepted = sum(answer.status < 300 for answer in answers)
+        events = read_batch(body, is_lines=media_type_of(request) == NDJSON)
         return Response(
-            {
-                "accepted": accepted,
-                "rejected": len(answers) - accepted,
-                "results": [
-                    {"index": index, **answer.body, "status": answer.status}
-                    for index, answer in enumerate(answers)
-                ],
-            }
-        )
-
-    def _receive(self, request: Request, events: list[object]) -> list[Answer]:
-        key = request.headers.get("Idempotency-Key")
-        good = [index for index, event in enumerate(events) if not isinstance(event, InvalidJSON)]
-        answers = iter(
-            receive(
-                [events[index] for index in good],
+            receive_batch(
+                events,
                 project=caller_of(request).project,
-                idempotency_keys=[f"{key}#{index}" if key else None for index in good],
+                key=request.headers.get("Idempotency-Key"),
             )
         )
-        return [
-            _unread(event) if isinstance(event, InvalidJSON) else next(answers) for event in events
-        ]
 
 
 def media_type_of(request: Request) -> str:
     return (request.content_type or "").partition(";")[0].strip().lower()
-
-
-def _lines(body: bytes) -> list[object]:
-    """The events of an NDJSON body; a line that is no JSON stands as what is wrong with it."""
-    events: list[object] = []
-    for line in body.split(b"\n"):
-        if line.strip():
-            try:
-                events.append(read_json(line))
-            except InvalidJSON as error:
-                events.append(error)
-    return events
-
-
-def _unread(error: InvalidJSON) -> Answer:
-    return Answer(400, {"error": "Invalid JSON", "message": str(error)})

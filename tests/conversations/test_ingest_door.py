@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -12,9 +13,10 @@ from django.contrib.auth.models import User
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from agentpipe.api import ingest_door
+from agentpipe.api import ingest_door, ingest_line
 from agentpipe.api.authentication import Visit
-from agentpipe.api.ingest_door import Knock, Line, Reply
+from agentpipe.api.ingest_line import Knock, Line, Reply
+from conversations.ingest import batches, views
 from conversations.models import ApiKey, Message, Project
 from conversations.services import make_key
 from streaming.models import EventBody
@@ -22,7 +24,16 @@ from tests.clients import NOW, Api, opened, said, started
 
 LONG_WAY = {"Origin": "http://localhost:8000"}
 MANY = 40
+OPENING = {"type": "conversation.started", "data": opened()}
 OF_ITS_OWN = {"content-length", "x-request-id"}
+OF_THE_EVENT = (
+    "id",
+    "conversation_id",
+    "conversationId",
+    "messageId",
+    "message_id",
+    "received_at",
+)
 
 in_database = database_sync_to_async
 
@@ -62,52 +73,107 @@ def asked() -> list[dict[str, Any]]:
     ]
 
 
+def asked_of_many() -> list[dict[str, Any]]:
+    """The same of batches: all of those at once, and what is fine or not as a whole."""
+    events = [one["json"] for one in asked() if "json" in one]
+    json = {"Content-Type": "application/json"}
+    lines = b'{"type": "bridge.test", "data": {}}\n{\n\n"x"\n'
+    deep = b'[{"type": "bridge.test", "data": ' + b"[" * 200 + b"]" * 200 + b"}, {}]"
+    return [
+        {"json": events},
+        {"json": events, "headers": {"Idempotency-Key": "once"}},
+        {"json": events, "headers": {"Idempotency-Key": "once"}},
+        {"json": []},
+        {"json": {}},
+        {"json": None},
+        {"json": [{}] * 1001},
+        {"content": b"", "headers": json},
+        {"content": b"[{", "headers": json},
+        {"content": b'["\\ud800"]', "headers": json},
+        {"content": deep, "headers": json},
+        {"content": lines, "headers": {"Content-Type": "application/x-ndjson"}},
+        {"content": lines, "headers": json},
+        {"content": b"[]", "headers": {"Content-Type": "text/plain"}},
+        {"json": [], "headers": {"Content-Encoding": "gzip"}},
+        {"json": events, "headers": {"Authorization": "Bearer wrong"}},
+        {"json": [{"type": "bridge.test", "data": {"x": "x" * 1024}}] * 900},
+        {"json": [{"type": "bridge.test", "data": {"x": "x" * 3 * 1024 * 1024}}]},
+    ]
+
+
 def shown(answer: httpx.Response, *, project: str) -> Any:
     """All of an answer but for what differs from project to project and time to time."""
     headers = {name: text for name, text in answer.headers.items() if name not in OF_ITS_OWN}
     body = answer.json()
-    for name in (
-        "id",
-        "conversation_id",
-        "conversationId",
-        "messageId",
-        "message_id",
-        "received_at",
-    ):
-        if name in body:
-            body[name] = bool(body[name])
+    for part in (body, *body.get("results", ())):
+        for name in OF_THE_EVENT:
+            if name in part:
+                part[name] = bool(part[name])
     return answer.status_code, headers, str(body).replace(project, "PROJECT")
 
 
-async def test_both_ways_answer_alike_to_whatever_comes(project: Project) -> None:
+@pytest.mark.parametrize(
+    ("path", "requests"),
+    [("/api/ingest", asked), ("/api/ingest/batch", asked_of_many)],
+    ids=["one", "many"],
+)
+async def test_both_ways_answer_alike_to_whatever_comes(
+    project: Project, path: str, requests: Callable[[], list[dict[str, Any]]]
+) -> None:
     other = await Project.objects.acreate(slug="other")
     answers: dict[str, list[Any]] = {}
     for way, where in (("short", project), ("long", other)):
         _, secret = await in_database(make_key)(where, way, rates={"ingest": "0", "bridge": "0"})
         async with Api(secret) as api:
             answers[way] = []
-            for request in asked():
+            for request in requests():
                 headers = {**request.pop("headers", {}), **(LONG_WAY if way == "long" else {})}
-                answer = await api.post("/api/ingest", **request, headers=headers)
+                answer = await api.post(path, **request, headers=headers)
                 answers[way].append(shown(answer, project=where.slug))
 
-    for request, short, long in zip(asked(), answers["short"], answers["long"], strict=True):
+    for request, short, long in zip(requests(), answers["short"], answers["long"], strict=True):
         assert short == long, request
 
 
-async def test_both_ways_count_against_the_same_rate_and_show_it(project: Project) -> None:
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/api/ingest", OPENING), ("/api/ingest/batch", [OPENING, OPENING])],
+    ids=["one", "many"],
+)
+async def test_both_ways_count_against_the_same_rate_and_show_it(
+    project: Project, path: str, body: object
+) -> None:
     _, secret = await in_database(make_key)(project, "few", rates={"ingest": "3/60"})
     left = []
     async with Api(secret) as api:
         for headers in ({}, LONG_WAY, {}):
-            event = {"type": "conversation.started", "data": opened()}
-            answer = await api.post("/api/ingest", json=event, headers=headers)
+            answer = await api.post(path, json=body, headers=headers)
             left.append(answer.headers["X-RateLimit-Remaining"])
-        refused = await api.post("/api/ingest", json=event)
+        refused = await api.post(path, json=body)
 
     assert left == ["2", "1", "0"]
     assert (refused.status_code, refused.headers["X-RateLimit-Remaining"]) == (429, "0")
     assert int(refused.headers["Retry-After"]) > 0
+
+
+async def test_a_batch_goes_the_short_way_unless_it_is_large(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = []
+    for way in (ingest_door, views):
+
+        def receive_batch(*args: Any, way: Any = way, **options: Any) -> dict[str, Any]:
+            ways.append(way)
+            return batches.receive_batch(*args, **options)
+
+        monkeypatch.setattr(way, "receive_batch", receive_batch)
+    large = {"type": "bridge.test", "data": {"x": "x" * ingest_door.LARGEST[ingest_door.BATCH]}}
+
+    for events in ([OPENING], [OPENING, large]):
+        answer = await api.post("/api/ingest/batch", json=events)
+        assert answer.json()["accepted"] == len(events)
+
+    assert ways == [ingest_door, views]
 
 
 async def test_of_many_at_once_as_many_pass_as_the_rate_allows(project: Project) -> None:
@@ -190,10 +256,11 @@ async def test_one_that_the_database_refuses_is_not_its_neighbours_fault(api: Ap
     assert len(await api.messages(conversation)) == 19
 
 
+@pytest.mark.parametrize(("bound", "most"), [("MOST_WAITING", 3), ("MOST_BYTES_WAITING", 1000)])
 async def test_a_line_that_is_too_long_says_to_come_back(
-    api: Api, monkeypatch: pytest.MonkeyPatch
+    api: Api, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
 ) -> None:
-    monkeypatch.setattr(ingest_door, "MOST_WAITING", 3)
+    monkeypatch.setattr(ingest_line, bound, most)
     conversation = await api.start()
 
     answers = await asyncio.gather(
@@ -228,19 +295,16 @@ async def test_who_goes_while_waiting_takes_nobody_along(api: Api, alice: User) 
     assert [status for n, status in enumerate(statuses) if n != 3] == [201] * 9
 
 
-async def test_while_one_transaction_takes_long_the_next_goes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_while_one_transaction_takes_long_the_next_goes() -> None:
     has_begun, go_on = threading.Event(), threading.Event()
 
-    def write(knocks: list[Knock]) -> list[Reply]:
+    def write(knocks: Sequence[Knock]) -> list[Reply]:
         if knocks[0].body == b"slow":
             has_begun.set()
             go_on.wait(15)
         return [Reply(status=201, body={}, headers={}) for _ in knocks]
 
-    monkeypatch.setattr(ingest_door, "_write", write)
-    line = Line()
+    line = Line(write, most_together=256, most_writing=2)
     slow = asyncio.create_task(line.wait_for(knock(b"slow")))
     assert await asyncio.to_thread(has_begun.wait, 15)
     quick = await line.wait_for(knock(b"quick"))
