@@ -33,6 +33,7 @@ PAGE = 500
 HEARD_AT_ONCE = 50
 LAYER_TIMEOUT_S = 2.0
 LAYER_REST_S = 1.0
+TOLD_AGAIN_AFTER_S = 0.5
 CLOSING_TIMEOUT_S = 3.0
 # To our own channel, and of no topic: whether we hear anything.
 PROBE = {"type": "probe"}
@@ -216,9 +217,12 @@ class Hub:
         deadline = clock() + CLOSING_TIMEOUT_S
         while self.rings and clock() < deadline:  # noqa: ASYNC110 - once in a life
             await asyncio.sleep(0.01)
-        tasks = [*self.chores, self.ringer.task]
-        for task in tasks:
-            task.cancel()
+        tasks = going = {*self.chores, self.ringer.task}
+        while going:
+            for task in going:
+                task.cancel()
+            # And again, as a Redis client may swallow the word.
+            _, going = await asyncio.wait(going, timeout=TOLD_AGAIN_AFTER_S)
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _start(self, ring: Ring) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import Any
 
 from channels.layers import InMemoryChannelLayer
@@ -63,6 +64,21 @@ class DeafLayer(InMemoryChannelLayer):
 
     async def group_send(self, group: str, message: Any) -> None:
         return
+
+
+class DullLayer(InMemoryChannelLayer):
+    """Does not understand that it is to end when it is told for the first time."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.is_waiting = asyncio.Event()
+
+    async def new_channel(self, prefix: str = "specific.") -> str:
+        self.is_waiting.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        channel: str = await super().new_channel(prefix)
+        return channel
 
 
 class LossyRedisLayer(RedisPubSubChannelLayer):
