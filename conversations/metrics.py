@@ -2,10 +2,10 @@
 
 Totals are counted in the transactions that write and delete messages, in one statement that takes
 its rows in the order of their keys: transactions that count the same hours and days wait, and never
-for each other. So a transaction counts once, after its rows are written and before the log's topics
-are locked; only a deletion comes here later, with the topic of a conversation that nobody else can
-have. What a message is counted under never changes: its time, agent type and model, and the
-source of its conversation.
+for each other. So a transaction counts once, after all else is written and right before the log's
+topics are locked; only a deletion comes here later, with the topic of a conversation that nobody
+else can have. What a message is counted under never changes: its time, agent type and model, and
+the source of its conversation.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,8 +18,7 @@ from django.db import connection
 
 from conversations.models import Conversation, Project, Total
 from conversations.replica import long_read
-from streaming import statements
-from streaming.statements import Statement
+from streaming.publish import write_last
 
 if TYPE_CHECKING:
     from conversations.models import Message
@@ -86,10 +85,6 @@ _DELETE = f"""
 
 def count(project: Project, messages: "Iterable[Message | NewMessage]") -> None:
     """Count new messages in their hours and days, in the transaction that writes them."""
-    statements.run(*counting(project, messages))
-
-
-def counting(project: Project, messages: "Iterable[Message | NewMessage]") -> list[Statement]:
     totals: dict[tuple[int, str, str, str], list[Any]] = {}
     with localcontext() as context:
         context.prec = DIGITS
@@ -107,17 +102,17 @@ def counting(project: Project, messages: "Iterable[Message | NewMessage]") -> li
             sums[4] += message.cost or 0
             sums[5] += message.duration_ms or 0
     if not totals:
-        return []
+        return
     rows = [
         (EPOCH + hour * SLOT["hour"], *(name[:NAME_LENGTH] for name in names), *sums)
         for (hour, *names), sums in totals.items()
     ]
-    return [_counting(project.pk, rows)]
+    _count(project.pk, rows)
 
 
-def _counting(project: int, rows: Sequence[Sequence[Any]]) -> Statement:
+def _count(project: int, rows: Sequence[Sequence[Any]]) -> None:
     text = _COUNT.format(rows=", ".join([_COUNTED] * len(rows)))
-    return text, [project, *(value for row in rows for value in row)]
+    write_last((text, [project, *(value for row in rows for value in row)]))
 
 
 def count_more(
@@ -126,7 +121,7 @@ def count_more(
     """Add what a message that is counted already has used since."""
     total_tokens = input_tokens + output_tokens
     sums = 0, input_tokens, output_tokens, total_tokens, cost, duration_ms
-    statements.run(_counting(message.project_id, [(*_counted_under(message), *sums)]))
+    _count(message.project_id, [(*_counted_under(message), *sums)])
 
 
 def _counted_under(message: "Message | NewMessage") -> tuple[datetime, str, str, str]:

@@ -12,12 +12,12 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 
-from streaming import keys
+from streaming import keys, statements
 from streaming.copying import MANY, copy
 from streaming.events import Event
+from streaming.statements import Statement
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,8 +76,11 @@ class Told:
         ]
 
 
-def append(drafts: Sequence[Draft]) -> list[Told]:
-    """Number and write events, as the last act of the transaction that publishes them."""
+def append(drafts: Sequence[Draft], *, behind: Sequence[Statement] = ()) -> list[Told]:
+    """Number and write events, as the last act of the transaction that publishes them.
+
+    Topics are locked behind these statements, and on the same way to the database.
+    """
     places: dict[str, list[int]] = {}
     for place, draft in enumerate(drafts):
         for topic in draft.topics:
@@ -88,7 +91,8 @@ def append(drafts: Sequence[Draft]) -> list[Told]:
         recorded_at=timezone.now(),
         places=places,
     )
-    lasts = _write_many(together) if len(drafts) > MANY else _write_few(together)
+    write = _write_many if len(drafts) > MANY else _write_few
+    lasts = write(together, behind)
     sizes = [len(draft.payload) for draft in drafts]
     return [
         Told(
@@ -101,38 +105,34 @@ def append(drafts: Sequence[Draft]) -> list[Told]:
     ]
 
 
-def _write_few(together: Drafts) -> dict[str, int]:
+def _write_few(together: Drafts, behind: Sequence[Statement]) -> dict[str, int]:
     """In one statement, since each is a way to the database and back."""
     drafts, places = together.drafts, together.places
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _APPEND,
-            {
-                **_topics(together),
-                "first_key": keys.first_key(together.recorded_at),
-                "largest_number": keys.LARGEST_NUMBER,
-                "kinds": "\n".join(draft.kind for draft in drafts),
-                "payloads": "\n".join(draft.payload for draft in drafts),
-                "subjects": [draft.subject for draft in drafts],
-                "times": ",".join(draft.occurred_at.isoformat() for draft in drafts),
-                "tags": _numbers(together.tags),
-                "finals": _booleans(draft.is_final for draft in drafts),
-                "entry_names": "\n".join(topic for topic, its in places.items() for _ in its),
-                "entry_behind": _numbers(
-                    chain.from_iterable(range(len(its))[::-1] for its in places.values())
-                ),
-                "entry_places": _numbers(place + 1 for its in places.values() for place in its),
-            },
-        )
-        return dict(cursor.fetchall())
+    values = {
+        **_topics(together),
+        "first_key": keys.first_key(together.recorded_at),
+        "largest_number": keys.LARGEST_NUMBER,
+        "kinds": "\n".join(draft.kind for draft in drafts),
+        "payloads": "\n".join(draft.payload for draft in drafts),
+        "subjects": [draft.subject for draft in drafts],
+        "times": ",".join(draft.occurred_at.isoformat() for draft in drafts),
+        "tags": _numbers(together.tags),
+        "finals": _booleans(draft.is_final for draft in drafts),
+        "entry_names": "\n".join(topic for topic, its in places.items() for _ in its),
+        "entry_behind": _numbers(
+            chain.from_iterable(range(len(its))[::-1] for its in places.values())
+        ),
+        "entry_places": _numbers(place + 1 for its in places.values() for place in its),
+    }
+    *_, numbered = statements.run(*behind, (_APPEND, values))
+    return dict(numbered)
 
 
-def _write_many(together: Drafts) -> dict[str, int]:
+def _write_many(together: Drafts, behind: Sequence[Statement]) -> dict[str, int]:
     first_key = keys.first_key(together.recorded_at)
     recorded_at = together.recorded_at.isoformat()
-    with connection.cursor() as cursor:
-        cursor.execute(_NEXT, [len(together.drafts)])
-        numbers = [first_key | (number & keys.LARGEST_NUMBER) for (number,) in cursor.fetchall()]
+    [found] = statements.run((_NEXT, [len(together.drafts)]))
+    numbers = [first_key | (number & keys.LARGEST_NUMBER) for (number,) in found]
     copy(
         "streaming_eventbody (id, kind, payload, subject, occurred_at, tag, is_final, recorded_at)",
         (
@@ -151,19 +151,15 @@ def _write_many(together: Drafts) -> dict[str, int]:
         ),
     )
     # Not before: until COMMIT nobody else can tell these topics anything.
-    with connection.cursor() as cursor:
-        cursor.execute(f"{_NUMBER} RETURNING name, id, last_seq", _topics(together))
-        numbered = cursor.fetchall()
-    copy(
-        "streaming_entry (topic_id, seq, body_id)",
-        (
-            (topic_id, seq, numbers[place])
-            for name, topic_id, last in numbered
-            for its in (together.places[name],)
-            for seq, place in enumerate(its, last - len(its) + 1)
+    told = [str(number) for number in numbers]
+    values = {
+        **_topics(together),
+        "entries": "\n".join(
+            ",".join([told[place] for place in its]) for its in together.places.values()
         ),
-    )
-    return {name: last for name, _, last in numbered}
+    }
+    *_, numbered = statements.run(*behind, (_ENTER, values))
+    return dict(numbered)
 
 
 def _topics(together: Drafts) -> dict[str, Any]:
@@ -208,6 +204,20 @@ _NUMBER = """
             THEN topic.volume_seq ELSE topic.last_seq + 1 END,
         last_recorded_at = excluded.last_recorded_at, last_tag = excluded.last_tag
 """
+_ENTER = f"""
+    WITH numbered AS ({_NUMBER} RETURNING name, id, last_seq), entries AS (
+        INSERT INTO streaming_entry (topic_id, seq, body_id)
+        SELECT numbered.id, numbered.last_seq - told.wanted + entry.place, entry.body_id
+        FROM unnest(
+            string_to_array(%(names)s, chr(10)), string_to_array(%(wanted)s, ',')::bigint[],
+            string_to_array(%(entries)s, chr(10))
+        ) AS told (name, wanted, bodies)
+        JOIN numbered USING (name)
+        CROSS JOIN unnest(string_to_array(told.bodies, ',')::bigint[])
+            WITH ORDINALITY AS entry (body_id, place)
+    )
+    SELECT name, last_seq FROM numbered
+"""  # noqa: S608
 _APPEND = f"""
     WITH numbered AS ({_NUMBER} RETURNING name, id, last_seq), told AS MATERIALIZED (
         SELECT %(first_key)s | (nextval('streaming_eventbody_id_seq') & %(largest_number)s) AS id,

@@ -2,7 +2,8 @@
 
 `publish` only collects. The outermost `@transactional` function appends what was collected as its
 last act, in topic order, because topic rows stay locked from there to COMMIT: appending where
-`publish` is called would lock them in whatever order services nest, and deadlock.
+`publish` is called would lock them in whatever order services nest, and deadlock. Other rows that
+many transactions want are written right before, by `write_last`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +16,11 @@ from django.db import transaction
 from django.utils import timezone
 from pydantic_core import to_json
 
-from streaming import doorbell, log, tracing
+from streaming import doorbell, log, statements, tracing
 from streaming.appending import Draft, Told, append
 from streaming.errors import PublishedOutsideTransaction
 from streaming.events import ERASED, Event
+from streaming.statements import Statement
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,6 +34,7 @@ class _Collected(list[Draft]):
     def __init__(self) -> None:
         super().__init__()
         self.hearers: list[Hear] = []
+        self.last: list[Statement] = []
 
 
 _collected: ContextVar[_Collected | None] = ContextVar("collected", default=None)
@@ -80,6 +83,14 @@ def when_told(hear: Hear) -> None:
     collected.hearers.append(hear)
 
 
+def write_last(*last: Statement) -> None:
+    """Run these when all else is written: who waits for their rows waits from there to COMMIT."""
+    collected = _collected.get()
+    if collected is None:
+        raise PublishedOutsideTransaction
+    collected.last += last
+
+
 def erase(topic: str) -> None:
     """Take back all that a topic has told, wherever else it was told: memory is let go of too."""
     collected = _collected.get()
@@ -110,19 +121,27 @@ def transactional(function: Callable[P, R]) -> Callable[P, R]:
         try:
             with tracing.span(function.__name__), transaction.atomic():
                 result = function(*args, **kwargs)
-                if outer is None and collected:
-                    told = append(collected)
-                    for hear in collected.hearers:
-                        hear([event for one in told for event in one.events()])
-                    _ring_after_commit(told)
+                if outer is None:
+                    _finish(collected)
         finally:
             _collected.reset(token)
         if outer is not None:
             outer.extend(collected)
             outer.hearers.extend(collected.hearers)
+            outer.last.extend(collected.last)
         return result
 
     return run
+
+
+def _finish(collected: _Collected) -> None:
+    if not collected:
+        statements.run(*collected.last)
+        return
+    told = append(collected, behind=collected.last)
+    for hear in collected.hearers:
+        hear([event for one in told for event in one.events()])
+    _ring_after_commit(told)
 
 
 def _ring_after_commit(told: Sequence[Told]) -> None:

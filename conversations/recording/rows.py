@@ -80,9 +80,8 @@ class Rows:
                 named=[conversation.pk for conversation in self.named.values()],
                 messages=[(message.conversation.pk, message.key) for message in self.messages],
             ),
-            # Last: all who count in the same hour wait from here to the COMMIT.
-            *metrics.counting(self.project, self.messages),
         )
+        metrics.count(self.project, self.messages)
 
     def _write_opened(self) -> None:
         if self.opened:

@@ -20,7 +20,7 @@ from conversations.ingest.receive import receive
 from conversations.models import Conversation, Message, Project, Total
 from conversations.services import delete_conversation, record
 from streaming.publish import transactional
-from tests.clients import Json, said
+from tests.clients import NOW, Json, said
 
 FIGURES = {"tokens_used": 7, "input_tokens": 5, "output_tokens": 2, "cost": 0.1, "duration_ms": 40}
 SUMS = ("messages", "input_tokens", "output_tokens", "total_tokens", "cost", "duration_ms")
@@ -196,6 +196,30 @@ def test_those_who_count_the_same_hours_in_other_orders_do_not_deadlock(project:
     assert sum(of_days.values_list("messages", flat=True)) == 12 * len(hours)
 
 
+def test_who_counts_keeps_nobody_waiting_before_the_end(project: Project) -> None:
+    """A transaction that has counted and is not done; another, of the same hour, meanwhile."""
+    has_counted, other_is_done = threading.Event(), threading.Event()
+
+    def say(conversation: str) -> None:
+        event = {"type": "message.created", "data": said(conversation, "x"), "timestamp": NOW}
+        (answer,) = receive([event], project=project)
+        assert answer.status == 201
+
+    @transactional
+    def slow() -> None:
+        say("slow")
+        has_counted.set()
+        assert other_is_done.wait(60)
+
+    def quick() -> None:
+        assert has_counted.wait(60)
+        say("quick")
+        other_is_done.set()
+
+    assert together(slow, quick) == []
+    assert counted() == counted_anew()
+
+
 def test_what_is_sent_and_deleted_at_the_same_time_is_counted_once(project: Project) -> None:
     def batch(conversation: str) -> list[Json]:
         return [
@@ -235,7 +259,7 @@ def test_sums_keep_all_their_digits(project: Project) -> None:
         message.cost = Decimal("999999999999999.999999999999")
         message.total_tokens = LARGEST
 
-    metrics.count(project, messages)
+    transactional(metrics.count)(project, messages)
 
     (cost,) = set(Total.objects.values_list("cost", flat=True))
     assert cost == Decimal("29999999999999999.999999999970")

@@ -13,7 +13,7 @@ from streaming import log
 from streaming.copying import MANY
 from streaming.errors import EventsTrimmed, PublishedOutsideTransaction
 from streaming.events import Event
-from streaming.publish import publish, transactional, when_told
+from streaming.publish import publish, transactional, when_told, write_last
 from tests.streaming.lab import Happened, numbers, tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,6 +52,39 @@ def test_publishing_outside_a_transaction_is_an_error() -> None:
         publish(Happened(number=1), "lab:1")
     with pytest.raises(PublishedOutsideTransaction):
         when_told(lambda events: None)
+    with pytest.raises(PublishedOutsideTransaction):
+        write_last(("SELECT 1", []))
+
+
+@pytest.mark.parametrize("events", [0, 1, MANY + 1])
+def test_what_is_to_be_last_is_written_when_all_else_is(events: int) -> None:
+    name = "UPDATE conversations_project SET name = slug WHERE slug = %s"
+
+    @transactional
+    def make(slug: str) -> None:
+        write_last((name, [slug]))
+        Project.objects.create(slug=slug)
+        for number in range(events):
+            publish(Happened(number=number), "lab:1")
+
+    @transactional
+    def make_two() -> None:
+        make("inner")
+        make("outer")
+        with pytest.raises(InterruptedError):
+            give_up()
+
+    @transactional
+    def give_up() -> None:
+        write_last((name, ["tower"]))
+        raise InterruptedError
+
+    Project.objects.create(slug="tower")
+    make_two()
+
+    named = dict(Project.objects.values_list("slug", "name"))
+    assert named == {"tower": "", "inner": "inner", "outer": "outer"}
+    assert len(log.read_after("lab:1", 0)) == 2 * events
 
 
 def test_who_asks_hears_the_numbers_before_the_commit() -> None:
