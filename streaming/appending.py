@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from streaming import keys, statements
 from streaming.copying import MANY, copy
-from streaming.events import Event
+from streaming.events import Event, iso
 from streaming.statements import Statement
 
 
@@ -115,7 +115,7 @@ def _write_few(together: Drafts, behind: Sequence[Statement]) -> dict[str, int]:
         "kinds": "\n".join(draft.kind for draft in drafts),
         "payloads": "\n".join(draft.payload for draft in drafts),
         "subjects": [draft.subject for draft in drafts],
-        "times": ",".join(draft.occurred_at.isoformat() for draft in drafts),
+        "times": ",".join(iso(draft.occurred_at) for draft in drafts),
         "tags": _numbers(together.tags),
         "finals": _booleans(draft.is_final for draft in drafts),
         "entry_names": "\n".join(topic for topic, its in places.items() for _ in its),
@@ -130,7 +130,7 @@ def _write_few(together: Drafts, behind: Sequence[Statement]) -> dict[str, int]:
 
 def _write_many(together: Drafts, behind: Sequence[Statement]) -> dict[str, int]:
     first_key = keys.first_key(together.recorded_at)
-    recorded_at = together.recorded_at.isoformat()
+    recorded_at = iso(together.recorded_at)
     [found] = statements.run((_NEXT, [len(together.drafts)]))
     numbers = [first_key | (number & keys.LARGEST_NUMBER) for (number,) in found]
     copy(
@@ -142,7 +142,7 @@ def _write_many(together: Drafts, behind: Sequence[Statement]) -> dict[str, int]
                 draft.payload,
                 draft.subject,
                 # As text: psycopg takes as long for a time as for the rest of the row.
-                draft.occurred_at.isoformat(),
+                iso(draft.occurred_at),
                 tag,
                 draft.is_final,
                 recorded_at,

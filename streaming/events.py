@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import wraps
+from functools import lru_cache, wraps
 
 from streaming.errors import CursorMalformed
 
@@ -95,5 +95,7 @@ def seq_of(cursor: str) -> int:
     return int(found[2])
 
 
+# A time is written several times: into the payload, and beside it in the log and the record.
+@lru_cache(1024)
 def iso(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).isoformat().removesuffix('+00:00')}Z"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, assert_never
 
-from django.utils import timezone
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -53,13 +52,14 @@ CODES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as what is made by the thousand.
+@dataclass(slots=True)
 class Answer:
     status: int
     body: Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Read:
     """An event that has been understood."""
 
@@ -103,7 +103,9 @@ def is_snake(event: object) -> bool:
     return isinstance(kind, str) and (kind.startswith("bridge.") or kind in SNAKE_ONLY)
 
 
-def read(event: object, *, idempotency_key: str | None = None) -> Read | Answer:
+def read(
+    event: object, *, arrived_at: datetime, idempotency_key: str | None = None
+) -> Read | Answer:
     """Understand an event, or say what is wrong with it."""
     if not isinstance(event, dict):
         return refusal([([], EXPECTED_OBJECT, "invalid_type")])
@@ -133,7 +135,7 @@ def read(event: object, *, idempotency_key: str | None = None) -> Read | Answer:
         model: Model = model_class.model_validate(data or {})
     except ValidationError as error:
         return refusal([detail(fault, within="data") for fault in error.errors(include_url=False)])
-    change = model.change(kind, at or timezone.now())
+    change = model.change(kind, at or arrived_at)
     return Read(
         delivery=_delivery(
             change, event, at=at, key=idempotency_key, refuses_reused_key=not speaks_snake

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import structlog
 from django.db import DatabaseError, IntegrityError, OperationalError
+from django.utils import timezone
 from prometheus_client import Counter, Histogram
 from psycopg.errors import DeadlockDetected
 
@@ -27,7 +28,11 @@ def receive(
     """Record events in order and answer each; one that is refused does not stop its neighbours."""
     RECEIVED.inc(len(events))
     keys = idempotency_keys or [None] * len(events)
-    readings = [read(event, idempotency_key=key) for event, key in zip(events, keys, strict=True)]
+    now = timezone.now()
+    readings = [
+        read(event, arrived_at=now, idempotency_key=key)
+        for event, key in zip(events, keys, strict=True)
+    ]
     understood = [reading for reading in readings if isinstance(reading, Read)]
     outcomes = iter(record_all(project, [reading.delivery for reading in understood]))
     answers = [_answer(reading, outcomes) for reading in readings]

@@ -14,6 +14,7 @@ from typing import Any
 from conversations.changes import AddMessage, Json
 from conversations.models import Conversation, Message, new_id
 from streaming.copying import MANY, copy
+from streaming.events import iso
 from streaming.statements import Statement
 
 LARGEST_NUMBER = 2**63 - 1
@@ -116,7 +117,7 @@ def next_keys(count: int) -> Statement:
 
 def write_messages(messages: Sequence[NewMessage], *, now: datetime) -> list[Statement]:
     """Write them, or say what is left to be run for that: few go along with other statements."""
-    created_at = now.isoformat()
+    created_at = iso(now)
     rows = [_row(message, created_at) for message in messages]
     # COPY takes ten thousand in a fifth of the time; for a few an INSERT is quicker.
     if len(rows) > MANY:
@@ -137,7 +138,7 @@ def _row(message: NewMessage, created_at: str) -> Row:
         message.conversation.id,
         *_plain(message),
         json.dumps(message.metadata) if message.metadata else "{}",
-        message.timestamp.isoformat(),
+        iso(message.timestamp),
         created_at,
     )
 

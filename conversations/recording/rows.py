@@ -10,6 +10,7 @@ from conversations.models import Conversation, Participant, Project, RawEvent, R
 from conversations.recording.messages import NewMessage, write_messages
 from streaming import statements
 from streaming.copying import MANY, copy
+from streaming.events import iso
 from streaming.publish import publish
 from streaming.statements import Statement
 
@@ -109,9 +110,9 @@ class Rows:
                     raw.project_id,
                     raw.conversation.pk if raw.conversation else None,
                     raw.kind,
-                    raw.timestamp.isoformat(),
+                    iso(raw.timestamp),
                     json.dumps(raw.data),
-                    raw.received_at.isoformat(),
+                    iso(raw.received_at),
                 )
                 for raw in self.raw_events
             ),
@@ -122,7 +123,7 @@ class Rows:
             if self.receipts:
                 Receipt.objects.bulk_create(self.receipts)
             return
-        created_at = self.now.isoformat()
+        created_at = iso(self.now)
         copy(
             "conversations_receipt (project_id, identity, fingerprint, made_id, created_at)",
             (

@@ -153,7 +153,7 @@ def _session(line: int, value: Json) -> Entry:
 def _of_events(line: int, kind: str, events: list[Json]) -> Entry:
     deliveries = []
     for event in events:
-        reading = read(event)
+        reading = read(event, arrived_at=timezone.now())
         if not isinstance(reading, Read):
             return Entry(line=line, fault=_sentence(reading))
         deliveries.append(_recognisable(reading.delivery, event))
